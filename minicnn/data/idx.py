@@ -1,0 +1,113 @@
+"""The IDX file format: MNIST's, and any other array's.
+
+    2 zero bytes | element type (1 byte) | number of dimensions (1 byte) | each size (4 bytes) | the elements
+
+All numbers are big-endian; the last index varies fastest. Source: http://yann.lecun.com/exdb/mnist/.
+"""
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from minicnn.errors import DataFileError
+from minicnn.files import atomic_write
+
+ELEMENT_TYPES = {
+    0x08: np.dtype(">u1"), 0x09: np.dtype(">i1"), 0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"), 0x0D: np.dtype(">f4"), 0x0E: np.dtype(">f8"),
+}  # fmt: skip
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_idx(path):
+    """The array in an IDX file, raw or gzip, in this machine's byte order; it may be written to.
+
+    Raises DataFileError, naming the file, for one that is missing, empty, damaged, of the wrong length, or no
+    IDX file at all.
+    """
+    return decode(read_contents(path), path)
+
+
+def write_idx(path, array):
+    """Write ``array`` as an IDX file, gzip if ``path`` ends in .gz, whole or not at all.
+
+    Equal arrays give equal files: the archive holds neither a name nor a time. Raises TypeError for a dtype
+    that the format does not have.
+    """
+    array = np.asarray(array)
+    code = next((code for code, dtype in ELEMENT_TYPES.items() if dtype == array.dtype.newbyteorder(">")), None)
+    if code is None:
+        names = ", ".join(dtype.newbyteorder("=").name for dtype in ELEMENT_TYPES.values())
+        raise TypeError(f"array must be of one of IDX's element types, {names}; got {array.dtype}")
+    header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
+    contents = header + array.astype(ELEMENT_TYPES[code]).tobytes()
+    with atomic_write(path) as file:
+        if str(path).endswith(".gz"):
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as archive:
+                archive.write(contents)
+        else:
+            file.write(contents)
+
+
+def read_contents(path):
+    """The bytes of a file, decompressed; DataFileError if they cannot be had."""
+    try:
+        return decompress(Path(path).read_bytes(), path)
+    except FileNotFoundError:
+        raise DataFileError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def decompress(data, name):
+    """``data``, unpacked if it is gzip: the contents tell, since browsers unpack files and keep the .gz.
+
+    Raises DataFileError for a damaged archive; ``name`` is what the message calls it.
+    """
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataFileError(f"{name} is a damaged gzip file ({error}); fetch it again") from error
+
+
+def decode(contents, name):
+    """The array that decompressed ``contents`` hold; DataFileError, calling them ``name``, if they hold none."""
+    _check_magic(contents, name)
+    code, dimensions = contents[2], contents[3]
+    start = 4 + 4 * dimensions
+    if len(contents) < start:
+        raise DataFileError(f"{name} is truncated: its header should be {start} bytes, the file has {len(contents)}")
+    shape, dtype = struct.unpack_from(f">{dimensions}I", contents, 4), ELEMENT_TYPES[code]
+    expected = start + dtype.itemsize * math.prod(shape)
+    if len(contents) != expected:
+        raise DataFileError(
+            f"{name} is {'truncated' if len(contents) < expected else 'too long'}: shape {shape} of {dtype.name} "
+            f"needs {expected:,} bytes, the file has {len(contents):,}"
+        )
+    try:
+        return np.ndarray(shape, dtype, contents, start).astype(dtype.newbyteorder("="))
+    except ValueError as error:  # more dimensions, or larger ones, than NumPy has
+        raise DataFileError(f"{name} has shape {shape}, which NumPy cannot hold: {error}") from None
+
+
+def _check_magic(contents, name):
+    if not contents:
+        raise DataFileError(f"{name} is empty")
+    if contents.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise DataFileError(
+            f"{name} is a web page (HTML), no IDX file: the server sent a page instead of the data. "
+            f"It begins with {contents[:40]!r}"
+        )
+    if len(contents) < 4 or contents[:2] != b"\0\0" or contents[2] not in ELEMENT_TYPES:
+        codes = ", ".join(f"{code:02x}" for code in ELEMENT_TYPES)
+        raise DataFileError(
+            f"{name} is no IDX file: its magic number must be 00 00, an element type ({codes}), and the number of "
+            f"dimensions; the file begins with {contents[:4].hex(' ')}"
+        )

@@ -1,0 +1,24 @@
+"""5,000 of MNIST's training digits, to run without a network. README.md says where they come from."""
+
+from importlib import resources
+
+from minicnn.data.dataset import Dataset
+from minicnn.data.idx import decode, decompress
+
+
+def load_sample(reason=None):
+    """-> (train, test), two Datasets: 4,000 digits to train on and 1,000 others, each class 400 and 100 times.
+
+    Both come from MNIST's training set and are few, so an error on them is not comparable with MNIST's.
+    ``source`` says so; reason: why the sample is used, for the same line.
+    """
+    arrays = [[_read(f"{part}-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1")]
+              for part in ("train", "t10k")]  # fmt: skip
+    total = sum(len(labels) for _, labels in arrays)
+    because = f", because {reason}" if reason else ""
+    source = f"the bundled sample of {total:,} digits{because}; an error on it is not comparable with MNIST's"
+    return tuple(Dataset(images, labels, source, is_sample=True) for images, labels in arrays)
+
+
+def _read(name):
+    return decode(decompress(resources.files(__name__).joinpath(name).read_bytes(), name), name)
