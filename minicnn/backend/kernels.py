@@ -1,0 +1,72 @@
+"""CUDA C++ sources from kernels/*.cu: found, compiled when first needed, and launched."""
+
+import functools
+import re
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+THREADS = 256
+"""Threads in a block."""
+
+MAX_BLOCKS_DOWN = 65535
+"""CUDA's limit to blockIdx.y; threads loop over the rows beyond it."""
+
+MAX_AXIS = 2**30
+"""Rows and columns are counted in 32 bits; half of that leaves room for one more step of the row loop."""
+
+
+def source(file):
+    """The text of ``kernels/file`` with every ``#include "other"`` replaced by the text of that file.
+
+    Includes are resolved here because neither a wheel in a zip file nor NVRTC has a directory to look in.
+    """
+    text = (_folder() / file).read_text(encoding="utf-8")
+    return re.sub(r'^#include "([^"]+)"$', lambda match: source(match[1]), text, flags=re.MULTILINE)
+
+
+def _folder():
+    """Where the sources lie: the installed package minicnn.kernels, or kernels/ beside minicnn/ in a checkout."""
+    try:
+        return resources.files("minicnn.kernels")
+    except ModuleNotFoundError:
+        return Path(__file__).resolve().parents[2] / "kernels"
+
+
+@functools.cache
+def compiled(cupy, file, dtype):
+    """The module of ``kernels/file`` for this dtype; RuntimeError with the compiler's log if it is not CUDA C++.
+
+    CuPy keeps what it compiles on disk, so that only the first process ever waits.
+    """
+    real = {"float32": "float", "float64": "double"}[dtype]
+    module = cupy.RawModule(code=source(file), options=("-std=c++14", f"-DREAL={real}"))
+    try:
+        module.compile()
+    except cupy.cuda.compiler.CompileException as error:
+        raise RuntimeError(f"kernels/{file} does not compile (REAL={real}):\n{error}") from error
+    return module
+
+
+@functools.cache
+def kernel(cupy, file, name, dtype):
+    return compiled(cupy, file, dtype).get_function(name)
+
+
+def launch(cupy, file, name, out, columns, arrays, integers):
+    """Run kernel ``name`` of ``kernels/file`` with a thread for each element of ``out``, rows of ``columns``.
+
+    ``arrays`` are C-contiguous; ``integers`` become ``int``. Blocks are as wide as a row needs, in whole warps
+    of 32, and as high as THREADS then allows, so that short rows (a batch of 1) do not leave threads idle.
+    """
+    if out.size == 0:
+        return
+    rows = out.size // columns
+    if max(rows, columns) > MAX_AXIS:
+        raise ValueError(f"{name}: {rows} rows of {columns} elements are too large for the kernel (2^30 each)")
+    wide = min(THREADS, -(-columns // 32) * 32)
+    high = THREADS // wide
+    grid = (-(-columns // wide), min(-(-rows // high), MAX_BLOCKS_DOWN))
+    arguments = (*arrays, *(np.int32(i) for i in integers))  # CuPy would pass a plain int as 64 bits
+    kernel(cupy, file, name, out.dtype.name)(grid, (wide, high), arguments)
