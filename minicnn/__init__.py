@@ -1,0 +1,28 @@
+"""minicnn: a convolutional network engine written from scratch on NumPy and CuPy."""
+
+from minicnn import backend, data, errors, initialisers, losses, models, optim, training
+from minicnn.gradcheck import gradcheck
+from minicnn.layers import (
+    RBF,
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Parameter,
+    ReLU,
+    ScaledTanh,
+    Sequential,
+    Sigmoid,
+    Subsampling,
+    Tanh,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
+    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "data", "errors", "gradcheck", "initialisers",
+    "losses", "models", "optim", "training",
+]  # fmt: skip

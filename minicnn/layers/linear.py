@@ -1,0 +1,52 @@
+"""The fully connected layer."""
+
+import numpy as np
+
+from minicnn.initialisers import uniform_fan_in
+from minicnn.layers.base import Layer, floating, positive
+from minicnn.layers.parameter import Parameter
+
+
+class Linear(Layer):
+    """y = W x + b, a sample a column: x ``(in_features, N)`` -> y ``(out_features, N)``.
+
+    W ``(out_features, in_features)``, b ``(out_features,)``.
+
+    backward: dW = dy x^T,  db = the sum of dy's columns,  dx = W^T dy.
+    """
+
+    def __init__(self, in_features, out_features, *, bias=True, init=uniform_fan_in, rng=None, dtype="float32"):
+        super().__init__()
+        self.in_features = positive("in_features", in_features)
+        self.out_features = positive("out_features", out_features)
+        rng, dtype = np.random.default_rng(rng), floating(dtype)
+        self.weight = Parameter(init(rng, (out_features, in_features), in_features).astype(dtype), "weight")
+        self.bias = Parameter(init(rng, (out_features,), in_features).astype(dtype), "bias") if bias else None
+        self.x = None
+
+    def forward(self, x):
+        self._check_input(x, self.in_features, "N")
+        self.x = x
+        y = self.backend.empty((self.out_features, x.shape[1]), x.dtype)
+        self.backend.xp.matmul(self.weight.value, x, out=y)
+        if self.bias:
+            y += self.bias.value[:, None]
+        return y
+
+    def backward(self, dy):
+        self._check_gradient(dy, None if self.x is None else (self.out_features, self.x.shape[1]))
+        self.backend.outer_products(dy, self.x, out=self.weight.grad)
+        if self.bias:
+            self.backend.map_sums(dy, out=self.bias.grad)
+        if self.needs_input_gradient:
+            dx = self.backend.empty(self.x.shape, dy.dtype)
+            return self.backend.xp.matmul(self.weight.value.T, dy, out=dx)
+
+    def parameters(self):
+        return [self.weight, self.bias] if self.bias else [self.weight]
+
+    def describe(self):
+        return f"fully connected, {self.out_features} units"
+
+    def connections(self, input_shape, output_shape):
+        return sum(p.size for p in self.parameters())

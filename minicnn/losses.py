@@ -1,0 +1,179 @@
+"""Criteria: a number to minimise, and its derivative with respect to the network's outputs.
+
+Outputs are ``(classes, N)``, labels ``(N,)`` integers. ``forward`` returns the loss as a float and
+``backward`` the gradient of the same shape as the outputs. ``reduction`` "mean" averages over the batch,
+"sum" adds it up. Where a batch is computed in parts, ``backward(batch_size)`` is told the size of the whole, so
+that the gradients of the parts add up to that of the mean.
+"""
+
+import math
+
+import numpy as np
+
+from minicnn.backend import get
+
+
+class Loss:
+    """What the criteria share: where they compute, how they reduce, and what they refuse."""
+
+    def __init__(self, reduction="mean"):
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
+        self.reduction = reduction
+        self.backend = get("numpy")
+        self.right = None
+
+    def __repr__(self):
+        return f"{type(self).__name__}(reduction={self.reduction!r})"
+
+    def to(self, backend):
+        """Compute on ``backend`` from now on; returns self."""
+        self.backend = get(backend)
+        return self
+
+    def total(self, value, count):
+        """The sum over ``count`` samples of which ``forward`` returned ``value``."""
+        return value * count if self.reduction == "mean" else value
+
+    def _reduce(self, losses):
+        """A float from each sample's loss."""
+        total = float(losses.sum())
+        return total / losses.size if self.reduction == "mean" else total
+
+    def _scale(self, gradient, batch_size):
+        """The gradient of the reduced loss, from each sample's own."""
+        if self.reduction == "mean":
+            gradient /= batch_size or gradient.shape[-1]
+        return gradient
+
+    def _check_outputs(self, outputs):
+        """Raise unless outputs are real numbers, at least one."""
+        if not hasattr(outputs, "dtype"):
+            raise TypeError(f"outputs must be an array, got {type(outputs).__name__}")
+        if outputs.dtype.kind != "f":
+            raise TypeError(f"outputs must hold real numbers (float32 or float64), got {outputs.dtype}")
+        if 0 in outputs.shape:
+            raise ValueError(f"outputs is empty, shape {tuple(outputs.shape)}: there is nothing to compute a loss of")
+
+    def _right(self, outputs, labels):
+        """The place of each sample's own class in outputs; ValueError or TypeError for impossible labels."""
+        self._check_outputs(outputs)
+        if len(outputs.shape) != 2:
+            raise ValueError(f"outputs must have shape (classes, N), got {tuple(outputs.shape)}")
+        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        classes, count = outputs.shape
+        if tuple(labels.shape) != (count,):
+            raise ValueError(f"labels must have shape ({count},) to go with outputs, got {tuple(labels.shape)}")
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"labels must be integers, got {labels.dtype}")
+        lowest = int(labels.min()) if labels.dtype.kind == "i" else 0
+        if lowest < 0 or labels.max() >= classes:
+            raise ValueError(f"labels must lie in 0..{classes - 1}, got {lowest if lowest < 0 else labels.max()}")
+        return self.backend.asarray(labels), self.backend.xp.arange(count)
+
+    def _kept(self):
+        if self.right is None:
+            raise RuntimeError(f"{type(self).__name__}: backward needs a forward first")
+        return self.right
+
+
+class RBFLoss(Loss):
+    """E = mean of y_D: the distance to the prototype of the right class (LeCun et al. 1998, equation 8).
+
+    backward: dE/dy_i = 1/N where i is the label, else 0.
+    """
+
+    def forward(self, outputs, labels):
+        self.right = self._right(outputs, labels)
+        self.shape, self.dtype = outputs.shape, outputs.dtype
+        return self._reduce(outputs[self.right])
+
+    def backward(self, batch_size=None):
+        right = self._kept()
+        gradient = self.backend.xp.zeros(self.shape, self.dtype)
+        gradient[right] = 1
+        return self._scale(gradient, batch_size)
+
+
+class MAPLoss(Loss):
+    """E = mean of y_D + log(exp(-j) + sum_i exp(-y_i)), distances y (LeCun et al. 1998, equation 9).
+
+    The second term pushes the other classes away; the rubbish class at distance j > 0 keeps distances that are
+    already large from mattering. j = inf is softmax cross-entropy on -y.
+
+    backward: dE/dy_i = 1/N ([i = D] - exp(-y_i) / (exp(-j) + sum_k exp(-y_k))).
+
+    The smallest of all exponents is taken out of the logarithm first, so that nothing overflows. Raises
+    ValueError unless j > 0.
+    """
+
+    def __init__(self, j=math.inf, reduction="mean"):
+        super().__init__(reduction)
+        if not j > 0:
+            raise ValueError(f"j must be positive, got {j}")
+        self.j = float(j)
+
+    def __repr__(self):
+        return f"MAPLoss(j={self.j}, reduction={self.reduction!r})"
+
+    def forward(self, outputs, labels):
+        xp = self.backend.xp
+        self.right = self._right(outputs, labels)
+        smallest = xp.minimum(outputs.min(axis=0), self.j)
+        self.likelihood = xp.exp(smallest - outputs)
+        self.normaliser = xp.exp(smallest - self.j) + self.likelihood.sum(axis=0)
+        return self._reduce(outputs[self.right] - smallest + xp.log(self.normaliser))
+
+    def backward(self, batch_size=None):
+        right = self._kept()
+        gradient = self.likelihood / -self.normaliser
+        gradient[right] += 1
+        return self._scale(gradient, batch_size)
+
+
+class CrossEntropyLoss(Loss):
+    """E = mean of log(sum_i exp(z_i)) - z_D, for logits z ``(classes, N)``.
+
+    backward: dE/dz_i = 1/N (softmax(z)_i - [i = D]). The largest logit is subtracted first, so that nothing
+    overflows.
+    """
+
+    def forward(self, outputs, labels):
+        xp = self.backend.xp
+        self.right = self._right(outputs, labels)
+        z = outputs - outputs.max(axis=0)
+        self.exponentials = xp.exp(z)
+        self.normaliser = self.exponentials.sum(axis=0)
+        return self._reduce(xp.log(self.normaliser) - z[self.right])
+
+    def backward(self, batch_size=None):
+        right = self._kept()
+        gradient = self.exponentials / self.normaliser
+        gradient[right] -= 1
+        return self._scale(gradient, batch_size)
+
+
+class MSELoss(Loss):
+    """E = mean (or sum) over all elements of (outputs - targets)², targets of the same shape as outputs.
+
+    Targets are cast to the outputs' dtype, so that the gradient has it too.
+
+    backward: dE/dy = 2 (y - t) / elements.
+    """
+
+    def forward(self, outputs, targets):
+        self._check_outputs(outputs)
+        targets = self.backend.asarray(targets, dtype=outputs.dtype)
+        if tuple(outputs.shape) != tuple(targets.shape):
+            raise ValueError(f"targets must have the shape of outputs, {outputs.shape}, got {targets.shape}")
+        self.difference = outputs - targets
+        total = float((self.difference * self.difference).sum())
+        return total / self.difference.size if self.reduction == "mean" else total
+
+    def backward(self, batch_size=None):
+        if not hasattr(self, "difference"):
+            raise RuntimeError("MSELoss: backward needs a forward first")
+        gradient = self._scale(2 * self.difference, batch_size)
+        if self.reduction == "mean":
+            gradient /= math.prod(gradient.shape[:-1])  # the elements of a sample
+        return gradient

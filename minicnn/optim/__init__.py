@@ -1,0 +1,6 @@
+"""Optimizers, and learning-rate schedules in ``minicnn.optim.schedules``."""
+
+from minicnn.optim import schedules
+from minicnn.optim.sgd import SGD
+
+__all__ = ["SGD", "schedules"]

@@ -1,0 +1,140 @@
+"""The published facts about LeNet-5, and networks as containers."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn.models.lenet5 import INPUT_SHAPE, TABLE_I
+from minicnn.models.prototypes import digit_prototypes
+
+TABLE = {  # layer: input, output (C, H, W), parameters, connections; the paper's section II.B
+    "C1": ((1, 32, 32), (6, 28, 28), 156, 122304),
+    "S2": ((6, 28, 28), (6, 14, 14), 12, 5880),
+    "C3": ((6, 14, 14), (16, 10, 10), 1516, 151600),
+    "S4": ((16, 10, 10), (16, 5, 5), 32, 2000),
+    "C5": ((16, 5, 5), (120, 1, 1), 48120, 48120),
+    "F6": ((120,), (84,), 10164, 10164),
+    "output": ((84,), (10,), 0, 840),
+}
+
+
+def test_lenet5_has_the_published_shapes_and_counts():
+    net = mc.models.lenet5(rng=0)
+    for line in net.counts(INPUT_SHAPE):
+        counted = line["input"], line["output"], line["parameters"], line["connections"]
+        assert counted == TABLE[line["name"]], line["name"]
+    assert net.vector.values.size == 60_000 == sum(p.size for p in net.parameters())
+    assert sum(len(maps) for maps in TABLE_I) == 60
+
+
+def test_the_summary_shows_every_number():
+    text = mc.models.lenet5(rng=0).summary(INPUT_SHAPE)
+    for name, (_, _, parameters, connections) in TABLE.items():
+        line = next(line for line in text.splitlines() if line.startswith(name + " "))
+        assert line.split()[-2:] == [f"{parameters:,}", f"{connections:,}"]
+    assert text.splitlines()[-1].split() == ["total", "60,000", "340,908"]
+
+
+def test_modern_lenet_has_its_counts():
+    assert mc.models.lenet_modern(rng=0).vector.values.size == 61_610
+
+
+def test_prototypes_are_ten_different_drawings():
+    prototypes = digit_prototypes()
+    assert prototypes.shape == (10, 84) and set(np.unique(prototypes)) == {-1.0, 1.0}
+    assert len(np.unique(prototypes, axis=0)) == 10
+    one = prototypes[1].reshape(12, 7)
+    assert (one[9] == [-1, 1, 1, 1, 1, 1, 1]).all() and (one[10:] == -1).all()
+
+
+def test_initial_weights_lie_within_the_published_bound():
+    net = mc.models.lenet5(rng=0)
+    for name, fan_in in {"C1": 25, "S2": 4, "S4": 4, "C5": 400, "F6": 120}.items():
+        for p in net[name].parameters():
+            assert np.abs(p.value).max() <= 2.4 / fan_in * (1 + 1e-6), p.name
+    c3 = net["C3"]
+    for weights, maps in zip(c3.dense_weight(), TABLE_I):
+        assert 0 < np.abs(weights).max() <= 2.4 / (25 * len(maps)) * (1 + 1e-6)
+        assert set(np.flatnonzero(np.abs(weights).sum(axis=(1, 2)))) == set(maps)
+
+
+def test_parameters_are_views_into_one_vector():
+    net = mc.models.lenet5(rng=0)
+    net.vector.values[...] = np.arange(60_000)
+    net.vector.grads[...] = -np.arange(60_000)
+    joined = np.concatenate([p.flat_value for p in net.parameters()])
+    assert np.array_equal(joined, np.arange(60_000))
+    assert np.array_equal(np.concatenate([p.flat_grad for p in net.parameters()]), -joined)
+    for p in net.parameters():
+        assert p.value.shape == p.grad.shape == p.shape
+        assert np.shares_memory(p.value, net.vector.values) and np.shares_memory(p.grad, net.vector.grads)
+        assert np.array_equal(np.sort(p.value, axis=None), p.flat_value)
+    assert [p.name for p in net.parameters()][:2] == ["C1.weight", "C1.bias"]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_a_copy_is_whole_and_separate(duplicate):
+    net = mc.models.lenet5(rng=0)
+    x = np.random.default_rng(0).standard_normal((1, 32, 32, 3)).astype("float32")
+    twin = duplicate(net)
+    assert np.array_equal(net.forward(x), twin.forward(x))
+    twin.vector.values[...] = 0
+    assert (twin["C1"].weight.value == 0).all() and (net["C1"].weight.value != 0).any()
+
+
+def test_a_network_is_a_layer():
+    inner = mc.Sequential({"a": mc.Linear(3, 4, rng=0), "f": mc.Tanh()})
+    outer = mc.Sequential({"in": inner, "b": mc.Linear(4, 2, rng=1)})
+    assert [p.name for p in outer.parameters()] == ["in.a.weight", "in.a.bias", "b.weight", "b.bias"]
+    outer.vector.values[...] = 0
+    assert (inner["a"].weight.value == 0).all()
+    outer.to(dtype="float64")
+    assert inner["a"].weight.value.dtype == np.float64 and outer["b"].weight.value.base is outer.vector.values
+
+
+def test_predict_takes_images_or_arrays():
+    net = mc.models.lenet5(rng=0)
+    images = mc.data.load_sample()[1].images[:7]
+    labels = net.predict(images, batch_size=3)
+    assert labels.shape == (7,) and np.array_equal(labels, net.predict(net.input(images)))
+    assert np.array_equal(labels, net.forward(net.input(images)).argmin(axis=0))
+    with pytest.raises(TypeError, match="preprocess"):
+        mc.Sequential([mc.Flatten(), mc.Linear(784, 10)]).predict(images)
+
+
+def test_state_dict_round_trip_and_refusals():
+    net, other = mc.models.lenet5(rng=0), mc.models.lenet5(rng=1)
+    state = net.state_dict()
+    other.load_state_dict(state)
+    assert np.array_equal(net.vector.values, other.vector.values)
+    state["C1.weight"][...] = 0
+    assert (net["C1"].weight.value != 0).any()
+    with pytest.raises(mc.errors.CheckpointError, match=r"F7\.weight not in this network"):
+        other.load_state_dict({**state, "F7.weight": np.ones(3)})
+
+
+@pytest.mark.parametrize(
+    "layers, error, words",
+    [
+        ([], ValueError, "layers is empty"),
+        ([mc.Tanh(), "tanh"], TypeError, r"layers\[1\] must be a Layer, got str"),
+    ],
+)
+def test_networks_that_are_none(layers, error, words):
+    with pytest.raises(error, match=words):
+        mc.Sequential(layers)
+
+
+def test_one_layer_twice_is_refused():
+    layer = mc.Linear(3, 3)
+    with pytest.raises(ValueError, match="occurs twice"):
+        mc.Sequential([layer, layer])
+
+
+def test_a_gradient_of_another_shape_is_never_broadcast():
+    layer = mc.Linear(3, 2)
+    with pytest.raises(ValueError, match=r"bias.grad has shape \(2,\)"):
+        layer.bias.grad = np.zeros((2, 1), "float32")
