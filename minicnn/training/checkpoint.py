@@ -1,0 +1,63 @@
+"""All that training needs to go on as if it had never stopped, in one .npz file without pickle."""
+
+import numpy as np
+
+from minicnn.errors import CheckpointError
+from minicnn.layers.sequential import network_part
+from minicnn.serialization import load_npz, save_npz
+
+
+def save_checkpoint(path, network, optimizer, progress, task, config):
+    """Write parameters, optimizer state and three JSON-able mappings to ``path``, whole or not at all.
+
+    progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
+    be the same to go on from there (samples, batch_size); config: the settings that the user chose.
+    """
+    arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
+    velocities = optimizer.state_dict(network.backend.to_numpy)
+    arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
+    save_npz(path, arrays, {"kind": "checkpoint", "progress": progress, "task": task, "config": config})
+
+
+def load_checkpoint(path, network, optimizer, task=None):
+    """Set network and optimizer from a checkpoint -> (progress, config).
+
+    Raises CheckpointError for an unreadable or foreign file, or one of another architecture or task; nothing
+    has been changed then.
+    """
+    arrays, facts = read_facts(path)
+    for name, value in (task or {}).items():
+        if facts["task"][name] != value:
+            raise CheckpointError(f"{path} was trained with {name} {facts['task'][name]}, this run has {value}")
+    velocities = {n.removeprefix("optimizer/"): a for n, a in arrays.items() if n.startswith("optimizer/")}
+    before = network.state_dict()
+    try:
+        network.load_state_dict(network_part(arrays))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} is {error}") from None
+    try:
+        optimizer.load_state_dict(velocities, network.backend.asarray)
+    except ValueError as error:
+        network.load_state_dict(before)
+        raise CheckpointError(f"{path}: {error}") from None
+    return facts["progress"], facts["config"]
+
+
+def read_facts(path):
+    """(arrays, facts) of a training checkpoint; CheckpointError for anything else."""
+    arrays, facts = load_npz(path)
+    if facts.get("kind") != "checkpoint" or not {"progress", "task", "config"} <= set(facts):
+        raise CheckpointError(f"{path} holds parameters only, no training checkpoint to resume from")
+    return arrays, facts
+
+
+def random_state(rng):
+    """A Generator's state as a JSON-able mapping."""
+    return rng.bit_generator.state
+
+
+def generator(state):
+    """A Generator that goes on from ``random_state``."""
+    rng = np.random.default_rng()
+    rng.bit_generator.state = state
+    return rng

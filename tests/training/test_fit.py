@@ -1,0 +1,192 @@
+"""The loop: it learns, repeats itself bit by bit, stops and goes on."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn.errors import CheckpointError, DivergedError
+from minicnn.training import History, evaluate, fit
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, test = mc.data.load_sample()
+    return train.subset(slice(200)), test.subset(slice(100))
+
+
+def small_net(seed=0, backend="numpy"):
+    rng = np.random.default_rng(seed)
+    return mc.Sequential({
+        "conv": mc.Conv2d(1, 2, 5, stride=2, rng=rng), "squash": mc.ScaledTanh(), "pool": mc.MaxPool2d(2),
+        "flatten": mc.Flatten(), "out": mc.Linear(2 * 7 * 7, 10, rng=rng),
+    }, preprocess=mc.data.LENET5_1998).to(backend)  # fmt: skip
+
+
+def train(digits, *, seed=0, epochs=2, net=None, lr=0.05, **how):
+    net = net or small_net(seed)
+    optimizer = mc.optim.SGD(net.parameters(), lr, momentum=0.9)
+    how = {"batch_size": 32, "seed": seed, "progress": False, **how}
+    history = fit(net, mc.losses.CrossEntropyLoss(), optimizer, *digits, epochs=epochs, **how)
+    return net, history
+
+
+def test_five_steps_of_lenet5_lower_the_loss(digits):
+    net = mc.models.lenet5(rng=0)
+    loss = mc.losses.MAPLoss()
+    batch = digits[0].subset(slice(100))
+    before = evaluate(net, batch, loss).loss
+    fit(net, loss, mc.optim.SGD(net.parameters(), 0.01), batch, epochs=5, batch_size=len(batch), progress=False)
+    assert evaluate(net, batch, loss).loss < 0.99 * before
+
+
+@pytest.mark.parametrize("loss", [mc.losses.RBFLoss(), mc.losses.MAPLoss(2.0)], ids=repr)
+def test_both_criteria_of_the_paper_learn(loss):
+    net = mc.models.lenet5(rng=0)
+    history = fit(net, loss, mc.optim.SGD(net.parameters(), 0.001, momentum=0.9),
+                  mc.data.load_sample()[0].subset(slice(1000)), epochs=3, batch_size=10, progress=False)  # fmt: skip
+    assert history[-1]["train_error"] < 0.25 < 0.5 < history[0]["train_error"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_equal_seeds_give_bit_equal_weights(digits, workers):
+    first, _ = train(digits, workers=workers)
+    again, _ = train(digits, workers=workers)
+    other, _ = train(digits, workers=workers, seed=1)
+    assert np.array_equal(first.vector.values, again.vector.values)
+    assert not np.array_equal(first.vector.values, other.vector.values)
+
+
+def test_two_workers_agree_with_one_to_rounding(digits):
+    one, alone = train(digits, workers=1)
+    two, together = train(digits, workers=2)
+    np.testing.assert_allclose(two.vector.values, one.vector.values, atol=2e-4)
+    assert together[-1]["train_loss"] == pytest.approx(alone[-1]["train_loss"], rel=1e-3)
+
+
+def test_a_record_holds_what_the_docstring_says(digits, tmp_path):
+    path = tmp_path / "history.jsonl"
+    _, history = train(digits, history=path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines == history.records and len(lines) == 2
+    assert [line["epoch"] for line in lines] == [1, 2]
+    for name in ("lr", "train_loss", "train_error", "test_loss", "test_error", "seconds", "images_per_second"):
+        assert np.isfinite(lines[0][name]), name
+    assert History.load(path).records == history.records
+
+
+def test_the_schedule_sets_the_rate_within_the_epoch(digits):
+    seen = []
+
+    def schedule(epoch):
+        seen.append(epoch)
+        return 0.01
+
+    train(digits, epochs=2, schedule=schedule, batch_size=50)
+    assert seen == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_resuming_is_bit_equal_to_never_stopping(digits, tmp_path, workers):
+    path = tmp_path / "c.npz"
+    whole, history = train(digits, epochs=3, workers=workers)
+    train(digits, epochs=1, workers=workers, checkpoint=path)
+    resumed, continued = train(digits, net=small_net(7), epochs=3, workers=workers, resume=path)
+    assert np.array_equal(whole.vector.values, resumed.vector.values)
+    assert [r["train_loss"] for r in continued] == [r["train_loss"] for r in history]
+    assert [r["test_error"] for r in continued] == [r["test_error"] for r in history]
+
+
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on_bit_equal(digits, tmp_path):
+    path = tmp_path / "c.npz"
+    whole, history = train(digits, epochs=2)
+    steps = []
+
+    def interrupt_in_the_second_epoch(epoch):
+        steps.append(epoch)
+        if len(steps) == 10:  # 7 steps an epoch
+            os.kill(os.getpid(), signal.SIGINT)
+        return 0.05
+
+    _, stopped = train(digits, epochs=2, checkpoint=path, schedule=interrupt_in_the_second_epoch)
+    assert stopped.interrupted and len(stopped) == 1 and len(steps) == 10
+    resumed, continued = train(digits, net=small_net(7), epochs=2, resume=path)
+    assert np.array_equal(whole.vector.values, resumed.vector.values)
+    assert [r["train_loss"] for r in continued] == [r["train_loss"] for r in history]
+    assert not continued.interrupted
+
+
+def test_ctrl_c_works_as_before_after_training(digits):
+    before = signal.getsignal(signal.SIGINT)
+    train(digits, epochs=1)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(digits, tmp_path):
+    path = tmp_path / "c.npz"
+    steps = []
+
+    def explode_in_the_second_epoch(epoch):
+        steps.append(epoch)
+        return 0.01 if len(steps) < 9 else 1e30
+
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match=r"epoch 2, batch \d+.*c\.npz still holds"):
+        train(digits, epochs=3, checkpoint=path, schedule=explode_in_the_second_epoch)
+    net = small_net().load(path)
+    assert np.isfinite(net.vector.values).all()
+    assert mc.training.read_facts(path)[1]["progress"]["epoch"] == 1
+
+
+def test_training_leaves_the_network_as_a_layer_called_by_hand(digits):
+    net, _ = train(digits, epochs=1)
+    x, z = (net.input(digits[0].images[i : i + 5]) for i in (0, 5))
+    a = net.forward(x)
+    kept = a.copy()
+    net.forward(z)
+    assert np.array_equal(a, kept)
+    assert net.backward(np.ones_like(a)).shape == x.shape
+
+
+def test_training_changes_no_image(digits):
+    images = digits[0].images.copy()
+    train(digits, epochs=1)
+    assert np.array_equal(images, digits[0].images)
+
+
+@pytest.mark.parametrize(
+    "how, error, words",
+    [
+        ({"epochs": 0}, ValueError, "epochs must be at least 1"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"batch_size": 2.5}, TypeError, "batch_size must be an integer"),
+        ({"workers": 0}, ValueError, "workers must be at least 1"),
+    ],
+)
+def test_settings_that_make_no_sense(digits, how, error, words):
+    with pytest.raises(error, match=words):
+        train(digits, **how)
+
+
+def test_resuming_with_other_data_or_batches_is_refused(digits, tmp_path):
+    path = tmp_path / "c.npz"
+    train(digits, epochs=1, checkpoint=path)
+    with pytest.raises(CheckpointError, match="batch_size 32, this run has 16"):
+        train(digits, resume=path, batch_size=16)
+    with pytest.raises(CheckpointError, match="samples 200"):
+        train((digits[1], digits[1]), resume=path)
+
+
+def test_evaluate_counts_errors(digits):
+    net = small_net()
+    result = evaluate(net, digits[1], mc.losses.CrossEntropyLoss(), batch_size=7)
+    predictions = net.predict(digits[1].images)
+    wrong = np.count_nonzero(predictions != digits[1].labels)
+    assert np.array_equal(result.predictions, predictions)
+    assert (result.errors, result.count, result.error_rate) == (wrong, 100, wrong / 100)
+    assert result.confusion.sum() == 100 and result.confusion.shape == (10, 10)
+    assert (result.confusion.sum(axis=1) == np.bincount(digits[1].labels, minlength=10)).all()
+    whole = evaluate(net, digits[1], mc.losses.CrossEntropyLoss(reduction="sum"), batch_size=100)
+    assert whole.loss == pytest.approx(result.loss, rel=1e-5)
