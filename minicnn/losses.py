@@ -14,7 +14,11 @@ from minicnn.backend import get
 
 
 class Loss:
-    """What the criteria share: where they compute, how they reduce, and what they refuse."""
+    """What the criteria share: where they compute, how they reduce, and what they refuse.
+
+    ``second_backward`` returns the diagonal of the second derivative with respect to the outputs, with which
+    ``Layer.second_backward`` starts.
+    """
 
     def __init__(self, reduction="mean"):
         if reduction not in ("mean", "sum"):
@@ -80,7 +84,7 @@ class Loss:
 class RBFLoss(Loss):
     """E = mean of y_D: the distance to the prototype of the right class (LeCun et al. 1998, equation 8).
 
-    backward: dE/dy_i = 1/N where i is the label, else 0.
+    backward: dE/dy_i = 1/N where i is the label, else 0; second_backward: 0, for E is linear in y.
     """
 
     def forward(self, outputs, labels):
@@ -94,6 +98,10 @@ class RBFLoss(Loss):
         gradient[right] = 1
         return self._scale(gradient, batch_size)
 
+    def second_backward(self, batch_size=None):
+        self._kept()
+        return self.backend.xp.zeros(self.shape, self.dtype)
+
 
 class MAPLoss(Loss):
     """E = mean of y_D + log(exp(-j) + sum_i exp(-y_i)), distances y (LeCun et al. 1998, equation 9).
@@ -101,7 +109,8 @@ class MAPLoss(Loss):
     The second term pushes the other classes away; the rubbish class at distance j > 0 keeps distances that are
     already large from mattering. j = inf is softmax cross-entropy on -y.
 
-    backward: dE/dy_i = 1/N ([i = D] - exp(-y_i) / (exp(-j) + sum_k exp(-y_k))).
+    backward: dE/dy_i = 1/N ([i = D] - p_i), p_i = exp(-y_i) / (exp(-j) + sum_k exp(-y_k));
+    second_backward: d²E/dy_i² = 1/N p_i (1 - p_i).
 
     The smallest of all exponents is taken out of the logarithm first, so that nothing overflows. Raises
     ValueError unless j > 0.
@@ -130,12 +139,18 @@ class MAPLoss(Loss):
         gradient[right] += 1
         return self._scale(gradient, batch_size)
 
+    def second_backward(self, batch_size=None):
+        self._kept()
+        p = self.likelihood / self.normaliser
+        return self._scale(p * (1 - p), batch_size)
+
 
 class CrossEntropyLoss(Loss):
     """E = mean of log(sum_i exp(z_i)) - z_D, for logits z ``(classes, N)``.
 
-    backward: dE/dz_i = 1/N (softmax(z)_i - [i = D]). The largest logit is subtracted first, so that nothing
-    overflows.
+    backward: dE/dz_i = 1/N (p_i - [i = D]), p = softmax(z); second_backward: d²E/dz_i² = 1/N p_i (1 - p_i).
+
+    The largest logit is subtracted first, so that nothing overflows.
     """
 
     def forward(self, outputs, labels):
@@ -152,14 +167,21 @@ class CrossEntropyLoss(Loss):
         gradient[right] -= 1
         return self._scale(gradient, batch_size)
 
+    def second_backward(self, batch_size=None):
+        self._kept()
+        p = self.exponentials / self.normaliser
+        return self._scale(p * (1 - p), batch_size)
+
 
 class MSELoss(Loss):
     """E = mean (or sum) over all elements of (outputs - targets)², targets of the same shape as outputs.
 
     Targets are cast to the outputs' dtype, so that the gradient has it too.
 
-    backward: dE/dy = 2 (y - t) / elements.
+    backward: dE/dy = 2 (y - t) / elements; second_backward: d²E/dy² = 2 / elements.
     """
+
+    difference = None
 
     def forward(self, outputs, targets):
         self._check_outputs(outputs)
@@ -171,9 +193,17 @@ class MSELoss(Loss):
         return total / self.difference.size if self.reduction == "mean" else total
 
     def backward(self, batch_size=None):
-        if not hasattr(self, "difference"):
+        return self._mean(2 * self._difference(), batch_size)
+
+    def second_backward(self, batch_size=None):
+        return self._mean(0 * self._difference() + 2, batch_size)
+
+    def _difference(self):
+        if self.difference is None:
             raise RuntimeError("MSELoss: backward needs a forward first")
-        gradient = self._scale(2 * self.difference, batch_size)
+        return self.difference
+
+    def _mean(self, gradient, batch_size):
         if self.reduction == "mean":
             gradient /= math.prod(gradient.shape[:-1])  # the elements of a sample
-        return gradient
+        return self._scale(gradient, batch_size)

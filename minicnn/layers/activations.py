@@ -1,4 +1,7 @@
-"""Elementwise functions: y = f(x), so dL/dx = f'(x) dL/dy, written in terms of y where that is cheaper."""
+"""Elementwise functions: y = f(x), so dL/dx = f'(x) dL/dy, written in terms of y where that is cheaper.
+
+Their second derivatives go back through the squared slope: d2x = f'(x)² d2y.
+"""
 
 from minicnn.layers.base import Layer
 
@@ -19,6 +22,9 @@ class _Activation(Layer):
     def _start_back(self, dy):
         self._check_gradient(dy, None if self.kept is None else self.kept.shape)
         return self.backend.empty(dy.shape, dy.dtype)
+
+    def second_backward(self, d2y):
+        return self.backward(self.backward(d2y))  # d2x = f'(x)² d2y: the slope, twice
 
 
 class ScaledTanh(_Activation):

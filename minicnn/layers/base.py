@@ -16,6 +16,15 @@ class Layer(ABC):
         backward(dy) -> dx  given dy = dL/dy, writes dL/dp into every p.grad and returns dx = dL/dx
 
     and, if it trains anything, ``parameters()``. ``backward`` overwrites gradients, it never adds to them.
+
+    For second-order methods it also writes
+
+        second_backward(d2y) -> d2x   given d2y, the diagonal of the second derivative of L with respect to y,
+                                      writes that with respect to p into every p.curvature and returns d2x
+
+    in the Gauss-Newton approximation of LeCun et al. 1998, appendix C: what f itself bends is left out, so with
+    the Jacobian J = dy/dx only d2x[j] = sum_i J[i, j]² d2y[i] remains, never negative. It is called after
+    ``backward``, for the same x.
     """
 
     name = ""
@@ -39,6 +48,9 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, dy): ...
+
+    def second_backward(self, d2y):
+        raise TypeError(f"{self.label} has no second_backward, which second-order training needs")
 
     def __call__(self, x):
         return self.forward(x)

@@ -20,6 +20,9 @@ class Conv2d(Layer):
         forward    y[:, h] = W cols[h] + b
         backward   dW = sum_h dy[:, h] cols[h]^T,   db = sum dy,   dcols[h] = W^T dy[:, h],   dx = col2im(dcols)
 
+    and the second derivatives of the loss go the same way with W and cols squared by element. A weight's own are
+    thereby summed over all the connections that share it (appendix C).
+
     connections: for each output map the input maps it reads, as in Table I of LeCun et al. 1998 (section
     II.B); None connects all. ``weight`` is then ``(pairs, KH, KW)``, one kernel for each connected pair in
     table order, so that what is not connected has no parameter; else ``(C_out, C_in, KH, KW)``.
@@ -69,9 +72,21 @@ class Conv2d(Layer):
         self._write_weight_gradient(dy_rows, self.cols)  # dW = sum_h dy[:, h] cols[h]^T
         if self.bias:
             self.backend.map_sums(dy, out=self.bias.grad)
-        if self.needs_input_gradient:  # col2im(W^T dy)
-            geometry = self.x_shape, self.kernel_size, self.stride, self.padding
-            return self.backend.conv_input_gradient(self.W, dy_rows, *geometry)
+        if self.needs_input_gradient:
+            return self._input_gradient(self.W, dy_rows)  # dx = col2im(W^T dy)
+
+    def second_backward(self, d2y):
+        d2y_rows, dtype = self._rows(d2y), self.weight.value.dtype
+        d2W = self.backend.sum_of_products(d2y_rows, self.cols**2, out=self.backend.empty(self._matrix_shape(), dtype))
+        self.weight.curvature = self._as_weight(d2W)
+        if self.bias:
+            self.bias.curvature = d2y.sum(axis=(1, 2, 3))
+        if self.needs_input_gradient:
+            return self._input_gradient(self.W**2, d2y_rows)
+
+    def _input_gradient(self, W, dy_rows):
+        geometry = self.x_shape, self.kernel_size, self.stride, self.padding
+        return self.backend.conv_input_gradient(W, dy_rows, *geometry)
 
     def parameters(self):
         return [self.weight, self.bias] if self.bias else [self.weight]
@@ -94,10 +109,20 @@ class Conv2d(Layer):
         else:
             dW = self.backend.empty(self._matrix_shape(), dy_rows.dtype)
             self.backend.sum_of_products(dy_rows, cols, out=dW)
-            self.weight.grad = dW.reshape(-1)[self.places]
+            self.weight.grad = self._as_weight(dW)
 
     def _as_matrix(self, weight):
+        """weight ``(C_out, C_in, KH, KW)`` seen as W."""
         return weight.swapaxes(1, 2).reshape(self._matrix_shape())
+
+    def _as_weight(self, W):
+        """W in the shape of ``weight``, without what is not connected."""
+        return self._dense(W) if self.table is None else W.reshape(-1)[self.places]
+
+    def _dense(self, W):
+        """W seen as ``(C_out, C_in, KH, KW)``."""
+        (kh, kw), maps = self.kernel_size, (self.out_channels, self.in_channels)
+        return W.reshape(maps[0], kh, maps[1], kw).swapaxes(1, 2)
 
     def _matrix_shape(self):
         return self.out_channels, self.kernel_size[0] * self.in_channels * self.kernel_size[1]
@@ -110,8 +135,7 @@ class Conv2d(Layer):
 
     def dense_weight(self):
         """The weights as ``(C_out, C_in, KH, KW)``, zero where two maps are not connected."""
-        (kh, kw), maps = self.kernel_size, (self.out_channels, self.in_channels)
-        return self._weight_matrix().reshape(maps[0], kh, maps[1], kw).swapaxes(1, 2)
+        return self._dense(self._weight_matrix())
 
     def _rows(self, y):
         """y ``(C_out, H_out, W_out, N)`` seen as one matrix ``(C_out, W_out·N)`` for each row of outputs."""

@@ -21,3 +21,6 @@ class Flatten(Layer):
         x_shape = self.x_shape
         self._check_gradient(dy, None if x_shape is None else (x_shape[0] * x_shape[1] * x_shape[2], x_shape[3]))
         return dy.reshape(x_shape)
+
+    def second_backward(self, d2y):
+        return self.backward(d2y)

@@ -12,7 +12,8 @@ class Linear(Layer):
 
     W ``(out_features, in_features)``, b ``(out_features,)``.
 
-    backward: dW = dy x^T,  db = the sum of dy's columns,  dx = W^T dy.
+    backward:        dW = dy x^T,        db = the sum of dy's columns,     dx = W^T dy.
+    second_backward: d2W = d2y (x²)^T,   d2b = the sum of d2y's columns,   d2x = (W²)^T d2y,  squared by element.
     """
 
     def __init__(self, in_features, out_features, *, bias=True, init=uniform_fan_in, rng=None, dtype="float32"):
@@ -35,12 +36,20 @@ class Linear(Layer):
 
     def backward(self, dy):
         self._check_gradient(dy, None if self.x is None else (self.out_features, self.x.shape[1]))
-        self.backend.outer_products(dy, self.x, out=self.weight.grad)
+        self.backend.outer_products(dy, self.x, out=self.weight.grad)  # dW = dy x^T
         if self.bias:
             self.backend.map_sums(dy, out=self.bias.grad)
         if self.needs_input_gradient:
             dx = self.backend.empty(self.x.shape, dy.dtype)
             return self.backend.xp.matmul(self.weight.value.T, dy, out=dx)
+
+    def second_backward(self, d2y):
+        W, x = self.weight.value, self.x
+        self.weight.curvature = d2y @ (x * x).T
+        if self.bias:
+            self.bias.curvature = d2y.sum(axis=1)
+        if self.needs_input_gradient:
+            return (W * W).T @ d2y
 
     def parameters(self):
         return [self.weight, self.bias] if self.bias else [self.weight]

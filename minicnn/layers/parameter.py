@@ -9,6 +9,9 @@ class Parameter:
     Both can be views into a network's ParameterVector, so assignment copies into them: ``p.grad = dy @ x.T``
     writes where the optimizer reads. An array of another shape is a ValueError, never broadcast.
 
+    ``curvature``, None until a layer's ``second_backward`` writes it, is the diagonal of the loss's second
+    derivative (Gauss-Newton).
+
     memory_order: value's axes from the slowest to the fastest in memory; None is C order. Conv2d keeps its
     weight in the order of im2col's rows, so that the weight as a matrix is a view of it, not a copy.
     """
@@ -45,6 +48,16 @@ class Parameter:
     def grad(self, array):
         self._copy(self._grad, array, "grad")
 
+    @property
+    def curvature(self):
+        return None if self.flat_curvature is None else self._shaped(self.flat_curvature)
+
+    @curvature.setter
+    def curvature(self, array):
+        if self.flat_curvature is None:
+            self.flat_curvature = self.flat_value * 0
+        self._copy(self.curvature, array, "curvature")
+
     def _copy(self, target, array, what):
         if np.shape(array) != self.shape:
             name = self.name or "parameter"
@@ -61,6 +74,7 @@ class Parameter:
         """Hold these stretches of memory from now on instead of copying into the old ones."""
         self.flat_value, self.flat_grad, self.vector = flat_value, flat_grad, vector
         self._value, self._grad = self._shaped(flat_value), self._shaped(flat_grad)
+        self.flat_curvature = None
 
     def _shaped(self, flat):
         """A stretch of memory as an array of the parameter's shape."""

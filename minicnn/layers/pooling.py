@@ -45,6 +45,9 @@ class MaxPool2d(_Pool2d):
         self._check_gradient(dy, self.y_shape)
         return self.backend.max_pool_backward(dy, self.winner, self.x_shape, self.size, self.stride)
 
+    def second_backward(self, d2y):
+        return self.backward(d2y)  # the winner's slope is 1, and so is its square
+
 
 class AvgPool2d(_Pool2d):
     """y = the mean of each window; ``(C, H, W, N)`` -> ``(C, H_out, W_out, N)``.
@@ -65,3 +68,8 @@ class AvgPool2d(_Pool2d):
         dx = self.backend.window_spread(dy, self.x_shape, self.size, self.stride)
         dx /= self.size[0] * self.size[1]
         return dx
+
+    def second_backward(self, d2y):
+        d2x = self.backward(d2y)
+        d2x /= self.size[0] * self.size[1]  # the slope 1 / (pixels in the window), squared
+        return d2x

@@ -12,6 +12,10 @@ class RBF(Layer):
     (LeCun et al. 1998, equation 7). The class is the *smallest* y.
 
     backward: dx[j] = 2 sum_i dy[i] (x[j] - w[i, j]) = 2 (x[j] sum_i dy[i] - (w^T dy)[j]).
+
+    second_backward: d2x[j] = 4 sum_i d2y[i] (x[j] - w[i, j])² + 2 sum_i dy[i]. The second term is what y itself
+    bends. A criterion that is linear in y, as equation 8, has no other curvature, so it is not left out here;
+    both of the paper's criteria keep it from being negative.
     """
 
     constants = ("prototypes",)
@@ -30,7 +34,13 @@ class RBF(Layer):
 
     def backward(self, dy):
         self._check_gradient(dy, None if self.x is None else (len(self.prototypes), self.x.shape[1]))
+        self.dy = dy
         return 2 * (self.x * dy.sum(axis=0) - self.prototypes.T @ dy)
+
+    def second_backward(self, d2y):
+        x, w = self.x, self.prototypes
+        squares = x * x * d2y.sum(axis=0) - 2 * x * (w.T @ d2y) + (w * w).T @ d2y  # sum_i d2y[i] (x[j] - w[i, j])²
+        return 4 * squares + 2 * self.dy.sum(axis=0)
 
     def decide(self, outputs):
         """The class each sample's outputs (classes, N) stand for: the nearest prototype wins."""

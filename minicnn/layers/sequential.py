@@ -49,6 +49,11 @@ class Sequential(Layer):
             dy = layer.backward(dy)
         return dy
 
+    def second_backward(self, d2y):
+        for layer in reversed(self.layers):
+            d2y = layer.second_backward(d2y)
+        return d2y
+
     def __len__(self):
         return len(self.layers)
 

@@ -16,6 +16,8 @@ class Subsampling(Layer):
     backward: dcoefficient[c] = sum of s[c] dy[c],  dbias[c] = sum of dy[c],  and every pixel of a block
     receives dx = coefficient[c] dy.
 
+    second_backward: the same with squared factors: sum of s[c]² d2y[c],  sum of d2y[c],  coefficient[c]² d2y.
+
     Raises ValueError if ``size`` does not divide the height and width of x.
     """
 
@@ -46,6 +48,12 @@ class Subsampling(Layer):
         self.backend.xp.multiply(self.coefficient.value[:, None, None, None], dy, out=ds)
         window = (self.size, self.size)
         return self.backend.window_spread(ds, self.x_shape, window, window)
+
+    def second_backward(self, d2y):
+        coefficient, window = self.coefficient.value[:, None, None, None], (self.size, self.size)
+        self.coefficient.curvature = (self.sums * self.sums * d2y).sum(axis=(1, 2, 3))
+        self.bias.curvature = d2y.sum(axis=(1, 2, 3))
+        return self.backend.window_spread(coefficient * coefficient * d2y, self.x_shape, window, window)
 
     def parameters(self):
         return [self.coefficient, self.bias]

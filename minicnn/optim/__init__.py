@@ -1,6 +1,7 @@
 """Optimizers, and learning-rate schedules in ``minicnn.optim.schedules``."""
 
 from minicnn.optim import schedules
+from minicnn.optim.sdlm import StochasticDiagonalLM
 from minicnn.optim.sgd import SGD
 
-__all__ = ["SGD", "schedules"]
+__all__ = ["SGD", "StochasticDiagonalLM", "schedules"]

@@ -31,14 +31,22 @@ class SGD:
         """One update of every parameter from its gradient."""
         if any(p.vector is not vector for p, vector in zip(self.parameters, self._vectors)):
             raise RuntimeError("the parameters have moved since SGD was made: call net.to(...) first, then SGD(...)")
-        for (w, g), v in zip(self.stretches, self.velocities):
+        for (w, g), v, rate in zip(self.stretches, self.velocities, self.rates()):
             if self.weight_decay:
                 g = g + self.weight_decay * w
             if self.momentum:
                 v *= self.momentum
                 v += g
                 g = g + self.momentum * v if self.nesterov else v
-            w -= self.lr * g
+            w -= rate * g
+
+    def rates(self):
+        """What the step of each stretch of parameters is multiplied by."""
+        return [self.lr] * len(self.stretches)
+
+    def report(self):
+        """What an epoch's record says of the optimizer beside its lr."""
+        return {}
 
     def state_dict(self, to_numpy):
         """The velocities as NumPy arrays, by position."""

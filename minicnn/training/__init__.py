@@ -1,12 +1,14 @@
 """Training: the loop, evaluation, checkpoints and history."""
 
 from minicnn.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
+from minicnn.training.curvature import curvature
 from minicnn.training.evaluate import Evaluation, evaluate
 from minicnn.training.history import History
 from minicnn.training.loop import fit
+from minicnn.training.recipes import RECIPES, Recipe
 from minicnn.training.workers import default_workers
 
 __all__ = [
-    "Evaluation", "History", "default_workers", "evaluate", "fit", "load_checkpoint", "read_facts",
-    "save_checkpoint",
+    "Evaluation", "History", "RECIPES", "Recipe", "curvature", "default_workers", "evaluate", "fit",
+    "load_checkpoint", "read_facts", "save_checkpoint",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from minicnn.data import Dataset
+
 
 class GradientStep:
     """``step(indices) -> (loss, errors)``: the gradient of those samples' loss, left in the network.
@@ -23,6 +25,7 @@ class GradientStep:
     def __enter__(self):
         with ExitStack() as stack:
             stack.enter_context(threadpool_limits(1, user_api="blas"))
+            stack.enter_context(np.errstate(over="ignore", invalid="ignore"))  # the loop looks at the loss itself
             self.workspace = stack.enter_context(self.network.backend.reuse_buffers())
             self.network.needs_input_gradient = False
             stack.callback(setattr, self.network, "needs_input_gradient", True)
@@ -31,6 +34,10 @@ class GradientStep:
 
     def __exit__(self, *error):
         self._cleanup.close()
+
+    def use_images(self, images):
+        """Train on these instead of the data set's images, with the same labels."""
+        self.dataset = Dataset(images, self.dataset.labels)
 
     def __call__(self, indices, batch_size=None):
         """batch_size: of the batch that ``indices`` is only a part of; the loss is a mean over all of it."""

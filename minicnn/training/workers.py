@@ -4,8 +4,10 @@ NumPy holds Python's interpreter lock between its many short calls, so threads m
 processes do not. Parameters, gradients and the data set lie in memory that all of them share.
 """
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 
@@ -67,7 +69,8 @@ class WorkerPool:
         member = _Member(self.context, len(self.dataset.labels))
         arguments = member.shared, self.network, self.loss, self.dataset, self.values, grads
         process = self.context.Process(target=_work, args=arguments, daemon=True, name="minicnn worker")
-        process.start()
+        with _ctrl_c_held_back():
+            process.start()
         member.process = process
         self.processes.append(process)
         return member
@@ -78,6 +81,10 @@ class WorkerPool:
         for process in self.processes:
             process.join()
         self.local.__exit__()
+
+    def use_images(self, images):
+        """Train on these instead of the data set's images, with the same labels."""
+        self.images.array[...] = images
 
     def __call__(self, indices):
         parts = np.array_split(indices, self.workers)
@@ -171,10 +178,24 @@ def take(semaphore, timeout):
     return semaphore.acquire(timeout=timeout)
 
 
+@contextlib.contextmanager
+def _ctrl_c_held_back():
+    """Within the block Ctrl-C waits; a process started there inherits that, so its imports are not interrupted.
+
+    Windows has no such mask: there a worker may die in its first half second.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(shared, network, loss, dataset, values, grads):
     """A worker's life: wait for indices, compute their gradient from the shared parameters, say so."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends its workers
     turn, done, indices, results, failure = shared
     try:

@@ -1,0 +1,55 @@
+"""Train the LeNet of PyTorch tutorials on MNIST and print the log lines of the script it comes from.
+
+No activation between layers, summed cross-entropy, plain SGD with lr 0.001 and batches of 64.
+"""
+
+import argparse
+import sys
+
+import minicnn as mc
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", metavar="DIR", help="directory with the MNIST files (default: as lenet5_mnist.py)")
+    parser.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
+    parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")
+    parser.add_argument("--lr", type=float, default=1e-3, help="default: %(default)s")
+    parser.add_argument("--backend", choices=mc.backend.NAMES, help="default: MINICNN_BACKEND or auto")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, help="processes that share each batch")
+    parser.add_argument("--history", metavar="FILE", help="keep one JSON line an epoch in this file")
+    args = parser.parse_args()
+
+    backend = mc.backend.get(args.backend)
+    workers = args.workers
+    if workers is None:
+        workers = mc.training.default_workers(args.batch_size) if backend.name == "numpy" else 1
+    train, test = mc.data.load_mnist(args.data)
+    print(f"{backend.name} ({backend.reason}), {workers} worker{'s'[: workers > 1]}; {train.source}", flush=True)
+    net = mc.models.lenet_modern(rng=args.seed, backend=backend)
+    loss = mc.losses.CrossEntropyLoss(reduction="sum")
+
+    def report(record):
+        accuracy = 100 * (1 - record["train_error"])
+        values = record["epoch"], args.epochs, record["train_loss"], accuracy, record["seconds"]
+        print("[%d/%d] Loss: %.5f, Acc: %.2f, Time: %.1f s" % values, flush=True)
+
+    history = mc.training.fit(
+        net, loss, mc.optim.SGD(net.parameters(), args.lr), train, epochs=args.epochs, batch_size=args.batch_size,
+        seed=args.seed, workers=workers, history=args.history, progress=False, on_epoch=report,
+    )  # fmt: skip
+    if history.interrupted:
+        raise KeyboardInterrupt
+    result = mc.training.evaluate(net, test, loss)
+    print("Test: Loss: %.5f, Acc: %.2f %%" % (result.loss, 100 * (1 - result.error_rate)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (mc.errors.MinicnnError, ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,69 @@
+"""The second-order method that LeNet-5 was trained with in 1998."""
+
+import math
+
+from minicnn.optim.sgd import SGD
+
+
+class StochasticDiagonalLM(SGD):
+    """Stochastic diagonal Levenberg-Marquardt: w_k <- w_k - lr / (mu + h_k) · dL/dw_k.
+
+    (LeCun et al. 1998, appendix C.) Each parameter has a step size of its own: h_k is the diagonal of the loss's
+    second derivative in the Gauss-Newton approximation, averaged over a few hundred samples before each pass
+    (``minicnn.training.curvature``, which ``fit`` calls) and then kept. Flat directions get large steps; mu keeps
+    them from growing beyond lr / mu where h_k is near 0.
+
+    With momentum, weight_decay and nesterov the gradient becomes what it becomes in ``SGD``; the paper has none.
+
+    parameters: all of one network, ``net.parameters()``; lr: the paper's global learning rate eta;
+    curvature_samples: how many samples ``fit`` re-estimates h on. Raises ValueError unless lr and mu are positive
+    and curvature_samples is at least 1, and RuntimeError for a step before the first estimate.
+    """
+
+    def __init__(self, parameters, lr, mu=0.02, curvature_samples=500, **how):
+        super().__init__(parameters, lr, **how)
+        for name, value in (("lr", lr), ("mu", mu)):
+            if not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be positive and finite, got {value}")
+        if curvature_samples < 1:
+            raise ValueError(f"curvature_samples must be at least 1, got {curvature_samples}")
+        if len(self.stretches) > 1:
+            raise ValueError("parameters must be all parameters of one network, got some of them")
+        self.mu, self.curvature_samples = mu, curvature_samples
+        self.curvature = None
+
+    def use_curvature(self, h):
+        """Take the vector h from now on; ValueError if its length is another or an element is negative."""
+        size = self.velocities[0].size
+        if tuple(h.shape) != (size,):
+            raise ValueError(f"h must have shape ({size},), one element a parameter, got {tuple(h.shape)}")
+        if not float(h.min()) >= 0:
+            raise ValueError(f"h must be at least 0 everywhere, its smallest element is {float(h.min())}")
+        self.curvature, self._rates_of = h, None
+
+    def rates(self):
+        """The step sizes lr / (mu + h) in use, one vector."""
+        if self.curvature is None:
+            raise RuntimeError("no curvature yet: fit estimates it, or call use_curvature first")
+        if self._rates_of != self.lr:
+            self._rates, self._rates_of = [self.lr / (self.mu + self.curvature)], self.lr
+        return self._rates
+
+    def report(self):
+        """The range of the step sizes in use."""
+        (rates,) = self.rates()
+        return {"step_min": float(rates.min()), "step_max": float(rates.max())}
+
+    def state_dict(self, to_numpy):
+        """The velocities and the curvature as NumPy arrays."""
+        state = super().state_dict(to_numpy)
+        return state if self.curvature is None else {**state, "curvature": to_numpy(self.curvature).copy()}
+
+    def load_state_dict(self, mapping, asarray):
+        """Set both from what ``state_dict`` returned; ValueError if they are another network's or another kind."""
+        mapping = dict(mapping)
+        if "curvature" not in mapping:
+            raise ValueError("optimizer state has no curvature: another optimizer wrote it")
+        h = asarray(mapping.pop("curvature"))
+        super().load_state_dict(mapping, asarray)
+        self.use_curvature(h)

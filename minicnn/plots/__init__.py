@@ -1,0 +1,13 @@
+"""Pictures of training and of what a network sees, made for projection; they need matplotlib.
+
+Every function writes one picture, whole or not at all, and returns its path. The suffix of the path says the
+format: .png, .pdf, .svg. No display is needed and pyplot's global state is left alone.
+"""
+
+from minicnn.plots.confusion import confusion_matrix
+from minicnn.plots.curves import learning_curves
+from minicnn.plots.digits import misclassified, prototype
+from minicnn.plots.features import feature_maps
+from minicnn.plots.kernels import filters
+
+__all__ = ["confusion_matrix", "feature_maps", "filters", "learning_curves", "misclassified", "prototype"]

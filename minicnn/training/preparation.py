@@ -1,0 +1,35 @@
+"""What comes before an epoch."""
+
+import time
+
+from minicnn.training.curvature import curvature
+
+
+class Preparation:
+    """Draws the images of an epoch anew (augment) and estimates the curvature that the optimizer may need.
+
+    Raises ValueError if the optimizer wants more samples than ``train`` has.
+    """
+
+    def __init__(self, network, loss, optimizer, train, augment):
+        self.network, self.loss, self.optimizer, self.train, self.augment = network, loss, optimizer, train, augment
+        self.samples = getattr(optimizer, "curvature_samples", 0)
+        if self.samples > len(train.labels):
+            raise ValueError(
+                f"curvature_samples must be at most the {len(train.labels)} samples of train, got {self.samples}"
+            )
+
+    def __call__(self, gradient_of, run):
+        """-> the seconds that it took, for the epoch's record."""
+        seconds = {}
+        if self.augment is not None:
+            started = time.perf_counter()
+            gradient_of.use_images(self.augment(self.train.images, run.rng, self.network.backend))
+            seconds["augment_seconds"] = round(time.perf_counter() - started, 3)
+        if self.samples:
+            indices = run.rng.choice(len(self.train.labels), self.samples, replace=False)
+            if run.batch == 0:  # else the checkpoint has brought it
+                started = time.perf_counter()
+                self.optimizer.use_curvature(curvature(self.network, self.loss, gradient_of.dataset, indices))
+                seconds["curvature_seconds"] = round(time.perf_counter() - started, 3)
+        return seconds

@@ -1,0 +1,51 @@
+"""Example scripts run as a user runs them, on the bundled sample: no network, and not the user's cache or variables."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    home = str(tmp_path_factory.mktemp("home"))
+    keep = {name: value for name, value in os.environ.items() if not name.startswith("MINICNN_")}
+    overrides = {"MINICNN_OFFLINE": "1", "PYTHONUTF8": "1", "HOME": home, "XDG_CACHE_HOME": home, "LOCALAPPDATA": home}
+    try:
+        import matplotlib
+
+        overrides["MPLCONFIGDIR"] = matplotlib.get_cachedir()  # else every new home starts with a scan of all fonts
+    except ImportError:
+        pass  # the pictures' tests skip themselves
+    return {**keep, **overrides}
+
+
+@pytest.fixture(scope="session")
+def start(environment):
+    """start("lenet5_mnist.py", "--epochs", 2, cwd=...) -> the running process, in a process group of its own."""
+
+    def begin(script, *arguments, cwd, **how):
+        command = [sys.executable, EXAMPLES / script, *map(str, arguments)]
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": environment, **how}
+        return subprocess.Popen(command, cwd=cwd, text=True, encoding="utf-8", start_new_session=True, **how)
+
+    return begin
+
+
+@pytest.fixture(scope="session")
+def run(start):
+    """run("lenet5_mnist.py", "--epochs", 2, cwd=...) -> (exit status, stdout, stderr) when it has ended."""
+
+    def run_to_the_end(script, *arguments, cwd, **how):
+        process = start(script, *arguments, cwd=cwd, **how)
+        try:
+            output, errors = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return process.returncode, output, errors
+
+    return run_to_the_end

@@ -1,0 +1,218 @@
+"""The main job, as a user runs it."""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+
+SCRIPT = "lenet5_mnist.py"
+PICTURES = ("learning_curves", "confusion_matrix", "filters_c1", "filters_c3", "feature_maps", "f6_and_prototype",
+            "misclassified")  # fmt: skip
+SETTINGS = {name: value for name, value in mc.training.RECIPES["default"].settings().items()
+            if name not in ("optimizer", "schedule")}  # fmt: skip
+SETTINGS |= {"recipe": "default", "distort": False, "data": None, "epochs": 1, "backend": None, "seed": 0, "workers": 1}
+
+
+def epochs_of(history):
+    return [json.loads(line)["epoch"] for line in history.read_text().splitlines()]
+
+
+def fails_with(result, status, message):
+    """Whether a run ended with this status and one clear line, no traceback."""
+    code, _, errors = result
+    assert code == status and "Traceback" not in errors and "Warning" not in errors, errors
+    assert re.search(message, errors.splitlines()[-1]), errors
+    return True
+
+
+@pytest.fixture(scope="module")
+def trained(run, tmp_path_factory):
+    """(directory, exit status, stdout, stderr) of a run of two epochs."""
+    cwd = tmp_path_factory.mktemp("trained")
+    return cwd / "out", *run(SCRIPT, "--epochs", 2, "--batch-size", 50, "--output", "out", cwd=cwd)
+
+
+def test_it_says_what_it_uses_and_why(trained):
+    _, status, output, _ = trained
+    assert status == 0
+    assert re.search(r"^backend:  numpy \(.+\)|^backend:  cupy \(.+\)", output, re.M)
+    assert re.search(r"^data:     the bundled sample .*MINICNN_OFFLINE.*not comparable with MNIST's$", output, re.M)
+    assert "4,000 training digits, 1,000 test digits" in output
+    assert "recipe:   default (mini-batches" in output
+    assert "training: 2 epochs in batches of 50, rbf loss, SGD with lr 0.002 falling, momentum 0.9, seed 0" in output
+    assert mc.models.lenet5().summary((1, 32, 32)) in output
+
+
+def test_it_shows_progress(trained):
+    _, _, output, errors = trained
+    for epoch in (1, 2):
+        assert re.search(rf"^epoch {epoch}/2  train loss [\d.]+  test loss [\d.]+  test error [\d.]+%", output, re.M)
+        assert re.search(rf"epoch {epoch}/2: 100%.*images/s, loss [\d.]+, error [\d.]+%", errors)
+
+
+def test_it_ends_with_the_result_and_where_everything_lies(trained):
+    directory, _, output, _ = trained
+    net = mc.models.lenet5().load(directory / "checkpoint.npz")
+    result = mc.training.evaluate(net, mc.data.load_sample()[1])
+    line = f"test error: {result.error_rate:.2%}, {result.errors} of 1,000 wrong (on the sample: not comparable"
+    assert line in output
+    matrix = output[output.index("confusion matrix") :].splitlines()[2:12]
+    assert [[int(count) for count in row.split()[1:]] for row in matrix] == result.confusion.tolist()
+    assert epochs_of(directory / "history.jsonl") == [1, 2]
+    for name in ("checkpoint.npz", "history.jsonl"):
+        assert f" {os.path.join('out', name)}\n" in output
+
+
+def test_every_picture_is_there(trained):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    directory, _, output, _ = trained
+    assert sorted(path.stem for path in directory.glob("*.png")) == sorted(PICTURES)
+    for name in PICTURES:
+        assert f" {os.path.join('out', name)}.png\n" in output
+        height, width = imread(directory / f"{name}.png").shape[:2]
+        assert width >= 1900 and height >= 700
+
+
+def test_resuming_takes_the_settings_along_and_goes_on(trained, run, tmp_path):
+    checkpoint = trained[0] / "checkpoint.npz"
+    how = "--resume", checkpoint, "--output", "more", "--epochs", 3, "--no-plots"
+    status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
+    assert status == 0 and "training: 3 epochs in batches of 50" in output
+    assert f"resumed:  from {checkpoint}, 2 of 3 epochs done\n" in output
+    assert re.findall(r"^epoch (\d)/3", output, re.M) == ["3"]
+    assert epochs_of(tmp_path / "more" / "history.jsonl") == [1, 2, 3]
+    assert not list((tmp_path / "more").glob("*.png"))
+
+
+def test_resuming_a_complete_run_says_so(trained, run, tmp_path):
+    status, output, errors = run(SCRIPT, "--resume", trained[0] / "checkpoint.npz", "--no-plots", cwd=tmp_path)
+    assert status == 0 and errors == ""
+    assert "2 of 2 epochs done: training is complete, --epochs N would go on to N" in output
+    assert re.search(r"test error: .*", output).group() == re.search(r"test error: .*", trained[2]).group()
+
+
+def test_the_papers_recipe_and_distortions(run, tmp_path):
+    how = "--recipe", "paper-steady", "--distort", "--epochs", 2, "--no-plots", "--output", "out"
+    status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
+    assert status == 0
+    assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0001 falling" in output
+    assert "digits distorted anew in every epoch" in output
+    assert len(re.findall(r"steps \d\.\de-\d+ to \d\.\de-\d+", output)) == 2
+    error = float(re.search(r"test error: ([\d.]+)%", output).group(1))
+    assert error < 15
+    how = "--resume", tmp_path / "out" / "checkpoint.npz", "--epochs", 3, "--no-plots"
+    status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
+    assert status == 0 and "recipe:   paper-steady" in output and "distorted anew" in output
+
+
+def test_quiet_prints_the_test_error_only_and_no_run_overwrites_another(run, tmp_path):
+    (tmp_path / "runs" / "lenet5").mkdir(parents=True)
+    (tmp_path / "runs" / "lenet5" / "checkpoint.npz").touch()
+    status, output, errors = run(SCRIPT, "--quiet", "--no-plots", "--epochs", 1, cwd=tmp_path)
+    assert (status, errors) == (0, "") and re.fullmatch(r"test error: .*\n", output)
+    written = (tmp_path / "runs" / "lenet5-2").iterdir()
+    assert sorted(path.name for path in written) == ["checkpoint.npz", "history.jsonl"]
+
+
+def test_without_matplotlib_only_the_pictures_are_missing(run, environment, tmp_path):
+    (tmp_path / "matplotlib").mkdir()
+    (tmp_path / "matplotlib" / "__init__.py").write_text("raise ImportError('there is none here')")
+    paths = os.pathsep.join([str(tmp_path), environment.get("PYTHONPATH", "")])
+    status, output, errors = run(SCRIPT, "--epochs", 1, "--output", "out", cwd=tmp_path,
+                                 env={**environment, "PYTHONPATH": paths})  # fmt: skip
+    assert status == 0 and "Traceback" not in errors
+    assert 'pictures:   none; pictures need matplotlib (pip install -e ".[plot]"): there is none here' in output
+    assert (tmp_path / "out" / "checkpoint.npz").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(workers, start, run, tmp_path):
+    with open(tmp_path / "errors", "w+", encoding="utf-8") as errors:
+        process = start(SCRIPT, "--epochs", 1000, "--workers", workers, "--output", "out", cwd=tmp_path, stderr=errors)
+        try:
+            for line in process.stdout:
+                if line.startswith("epoch    2/1000"):
+                    break
+            time.sleep(0.05)  # into the third epoch
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers, too
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+        errors.seek(0)
+        said = errors.read()
+    history, checkpoint = tmp_path / "out" / "history.jsonl", tmp_path / "out" / "checkpoint.npz"
+    done = epochs_of(history)
+    assert process.returncode == 130 and "Traceback" not in said
+    assert f"stopped in epoch {len(done) + 1} of 1000; to go on:" in said
+    assert f"--resume {os.path.join('out', 'checkpoint.npz')}\n" in said
+    status, output, _ = run(SCRIPT, "--resume", checkpoint, "--epochs", len(done) + 1, "--no-plots", cwd=tmp_path)
+    assert status == 0 and f"{len(done)} of {len(done) + 1} epochs done" in output
+    assert epochs_of(history) == [*done, len(done) + 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_while_the_workers_start_ends_as_cleanly(start, tmp_path):
+    process = start(SCRIPT, "--epochs", 1000, "--workers", 2, "--output", "out", cwd=tmp_path)
+    for line in process.stdout:
+        if line.startswith("total"):  # the last line of the layer table
+            break
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in errors, errors
+
+
+@pytest.mark.parametrize("rate, message", [
+    (1e6, r"^error: the mean loss of epoch 1 is [\d.]+, up from [\d.]+ before training: .* try a smaller --lr"),
+    (1e20, r"^error: .* in epoch 1, batch \d+, at lr \S+: try a smaller lr$"),
+])  # fmt: skip
+def test_a_rate_that_is_too_large_ends_with_an_error(rate, message, run, tmp_path):
+    result = run(SCRIPT, "--lr", rate, "--epochs", 2, "--workers", 1, "--output", "out", cwd=tmp_path)
+    assert fails_with(result, 1, message)
+    assert (tmp_path / "out" / "checkpoint.npz").exists() == (rate == 1e6)
+
+
+@pytest.mark.parametrize("arguments, status, message", [
+    (("--batch-size", 0), 2, "argument --batch-size: must be at least 1, got 0$"),
+    (("--lr", "nan"), 2, "argument --lr: must be positive and finite, got nan$"),
+    (("--epochs", "many"), 2, "argument --epochs: invalid int value: 'many'$"),
+    (("--loss", "hinge"), 2, "argument --loss: invalid choice: 'hinge'"),
+    (("--output", "a_file"), 2, "argument --output: must be a directory, a_file is a file$"),
+    (("--data", "nowhere"), 1, "^error: .*nowhere"),
+    (("--resume", "nothing.npz"), 1, "^error: nothing.npz: there is no such file$"),
+    (("--resume", "a_file"), 1, "^error: a_file cannot be read as a checkpoint: "),
+    (("--resume", "arrays.npz"), 1, "^error: arrays.npz is an .npz file, but not one that minicnn wrote$"),
+    (("--resume", "network.npz"), 1, "^error: network.npz holds parameters only, no training checkpoint"),
+    (("--resume", "other_script.npz"), 1, "^error: other_script.npz is not from this script: it has no recipe, loss"),
+    (("--resume", "other_network.npz"), 1, "^error: other_network.npz is of another architecture: C1.weight"),
+], ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "")  # fmt: skip
+def test_bad_input_is_refused_in_one_line(arguments, status, message, run, tmp_path):
+    (tmp_path / "a_file").write_text("hello")
+    np.savez(tmp_path / "arrays.npz", a=np.ones(3))
+    net = mc.Sequential([mc.Linear(2, 2)])
+    net.save(tmp_path / "network.npz")
+    optimizer, progress = mc.optim.SGD(net.parameters(), 0.1), {"epoch": 0, "batch": 0}
+    task = {"samples": 4000, "batch_size": 64}
+    mc.training.save_checkpoint(tmp_path / "other_script.npz", net, optimizer, progress, task, {})
+    mc.training.save_checkpoint(tmp_path / "other_network.npz", net, optimizer, progress, task, SETTINGS)
+    before = sorted(tmp_path.iterdir())
+    assert fails_with(run(SCRIPT, *arguments, "--workers", 1, cwd=tmp_path), status, message)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_help_names_every_option(run, tmp_path):
+    status, output, _ = run(SCRIPT, "--help", cwd=tmp_path)
+    assert status == 0
+    for option in ("data", "epochs", "batch-size", "lr", "momentum", "loss", "backend", "seed", "workers", "output",
+                   "resume", "no-plots", "quiet"):  # fmt: skip
+        assert re.search(rf"^  --{option}\b", output, re.M), option

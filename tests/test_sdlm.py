@@ -1,0 +1,159 @@
+"""Stochastic diagonal Levenberg-Marquardt, its curvature, and training with both."""
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn.optim import StochasticDiagonalLM
+from minicnn.training import RECIPES, Recipe, curvature, fit
+
+
+def small_net(seed=0):
+    rng = np.random.default_rng(seed)
+    return mc.Sequential({
+        "conv": mc.Conv2d(1, 2, 5, stride=2, rng=rng), "squash": mc.ScaledTanh(), "pool": mc.Subsampling(2, rng=rng),
+        "flatten": mc.Flatten(), "out": mc.Linear(2 * 7 * 7, 10, rng=rng),
+    }, preprocess=mc.data.LENET5_1998)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, test = mc.data.load_sample()
+    return train.subset(slice(200)), test.subset(slice(50))
+
+
+def test_a_step_by_hand():
+    net = mc.Sequential([mc.Linear(2, 1, bias=False, dtype="float64")])
+    net.vector.values[...], net.vector.grads[...] = [1.0, 2.0], [0.5, -0.5]
+    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.02)
+    with pytest.raises(RuntimeError, match="no curvature yet"):
+        optimizer.step()
+    optimizer.use_curvature(np.array([0.0, 0.48]))
+    optimizer.step()
+    np.testing.assert_allclose(net.vector.values, [1 - 0.1 / 0.02 * 0.5, 2 + 0.1 / 0.5 * 0.5])
+    assert optimizer.report() == pytest.approx({"step_min": 0.2, "step_max": 5.0})
+    optimizer.lr = 0.2
+    assert optimizer.report()["step_max"] == pytest.approx(10.0)
+
+
+def test_curvature_is_the_mean_over_samples_however_they_are_split(digits):
+    net, loss = small_net().to(dtype="float64"), mc.losses.CrossEntropyLoss()
+    whole = curvature(net, loss, digits[0], np.arange(70))  # more than one part of 32
+    single = [curvature(net, loss, digits[0], np.array([i])) for i in range(70)]
+    np.testing.assert_allclose(whole, np.mean(single, axis=0), rtol=1e-9)
+    assert whole.shape == net.vector.values.shape and (whole >= 0).all() and whole.max() > 0
+
+
+def test_curvature_follows_the_order_of_the_vector(digits):
+    net, loss = small_net(), mc.losses.CrossEntropyLoss()
+    h = curvature(net, loss, digits[0], np.arange(20))
+    start = 0
+    for p in net.parameters():
+        np.testing.assert_array_equal(h[start : start + p.size], p.flat_curvature)
+        start += p.size
+
+
+def test_the_papers_range_of_step_sizes():
+    """7e-5 to 0.016 in the first pass, says the paper; with weights in ±1 / sqrt(fan-in) we are near."""
+    train = mc.data.load_sample()[0]
+    net = mc.models.lenet5(rng=0, init=mc.initialisers.uniform_fan_in)
+    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.0005)
+    optimizer.use_curvature(curvature(net, mc.losses.RBFLoss(), train, np.arange(500)))
+    steps = optimizer.report()
+    assert 5e-5 < steps["step_min"] < 1.5e-4 and 0.01 < steps["step_max"] <= 0.0005 / 0.02
+
+
+def train(digits, seed=0, epochs=2, net=None, **how):
+    net = net or small_net(seed)
+    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=50)
+    how = {"batch_size": 7, "seed": seed, "progress": False, "augment": mc.data.Distortion(), **how}
+    return net, fit(net, mc.losses.CrossEntropyLoss(), optimizer, *digits, epochs=epochs, **how)
+
+
+def test_training_learns_records_and_repeats_itself(digits):
+    net, history = train(digits, epochs=4)
+    assert history[-1]["train_loss"] < 0.9 * history[0]["train_loss"]
+    for record in history:
+        assert 0 < record["step_min"] < record["step_max"] <= 0.001 / 0.02 * (1 + 1e-6)
+        assert record["augment_seconds"] > 0 and record["curvature_seconds"] > 0
+    assert np.array_equal(net.vector.values, train(digits, epochs=4)[0].vector.values)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, workers):
+    path = tmp_path / "c.npz"
+    whole, _ = train(digits, epochs=3, workers=workers)
+    train(digits, epochs=1, workers=workers, checkpoint=path)
+    resumed, _ = train(digits, net=small_net(5), epochs=3, workers=workers, resume=path)
+    assert np.array_equal(whole.vector.values, resumed.vector.values)
+
+
+def test_stopping_within_an_epoch_keeps_its_curvature(digits, tmp_path):
+    import os
+    import signal
+
+    path, steps = tmp_path / "c.npz", []
+
+    def interrupt(epoch):
+        steps.append(epoch)
+        if len(steps) == 40:  # 29 steps an epoch
+            os.kill(os.getpid(), signal.SIGINT)
+        return 0.001
+
+    whole, _ = train(digits)
+    _, stopped = train(digits, checkpoint=path, schedule=interrupt)
+    assert stopped.interrupted and len(steps) == 40
+    resumed, _ = train(digits, net=small_net(5), resume=path)
+    assert np.array_equal(whole.vector.values, resumed.vector.values)
+
+
+def test_bad_settings(digits, tmp_path):
+    net = small_net()
+    for how, words in (
+        ({"lr": 0}, "lr must be positive"),
+        ({"lr": 1, "mu": 0}, "mu must be positive"),
+        ({"lr": 1, "mu": float("nan")}, "mu must be positive"),
+        ({"lr": 1, "curvature_samples": 0}, "curvature_samples must be at least 1"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            StochasticDiagonalLM(net.parameters(), **how)
+    with pytest.raises(ValueError, match="all parameters of one network"):
+        StochasticDiagonalLM(net["out"].parameters(), 0.1)
+    optimizer = StochasticDiagonalLM(net.parameters(), 0.1)
+    with pytest.raises(ValueError, match=r"h must have shape \(\d+,\)"):
+        optimizer.use_curvature(np.zeros(3))
+    with pytest.raises(ValueError, match="h must be at least 0"):
+        optimizer.use_curvature(net.vector.values * 0 - 1)
+    with pytest.raises(ValueError, match="curvature_samples must be at most the 200 samples of train, got 500"):
+        fit(net, mc.losses.CrossEntropyLoss(), optimizer, digits[0], epochs=1, progress=False)
+
+
+def test_a_checkpoint_of_plain_sgd_is_refused(digits, tmp_path):
+    net = small_net()
+    path = tmp_path / "sgd.npz"
+    fit(net, mc.losses.CrossEntropyLoss(), mc.optim.SGD(net.parameters(), 0.01), digits[0], epochs=1, progress=False,
+        batch_size=7, checkpoint=path)  # fmt: skip
+    with pytest.raises(mc.errors.CheckpointError, match="optimizer state has no curvature"):
+        train(digits, resume=path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipes_make_what_they_say(name):
+    recipe, net = RECIPES[name], mc.models.lenet5(rng=0)
+    optimizer, schedule = recipe.make_optimizer(net.parameters()), recipe.make_schedule()
+    assert isinstance(optimizer, StochasticDiagonalLM) == (recipe.optimizer == "sdlm")
+    assert optimizer.lr == schedule(0) == recipe.lr and schedule(recipe.epochs - 1) < recipe.lr / 10
+    assert isinstance(recipe.make_loss(), mc.losses.Loss)
+
+
+def test_the_papers_recipe_has_its_numbers():
+    recipe = RECIPES["paper"]
+    rates = [recipe.make_schedule()(epoch) for epoch in range(20)]
+    assert rates == pytest.approx([5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8)
+    assert (recipe.batch_size, recipe.epochs, recipe.mu, recipe.loss, recipe.init) == (1, 20, 0.02, "rbf", "lecun1998")
+
+
+def test_recipes_of_unknown_parts():
+    for part in ("loss", "optimizer", "schedule", "init"):
+        with pytest.raises(ValueError, match=f"{part} must be one of .*, got 'x'"):
+            Recipe("", **{part: "x"})
