@@ -53,6 +53,9 @@ class Backend:
     step_samples = None
     """How many samples a training step takes through the layers at once; None is the whole batch."""
 
+    predict_samples = 500
+    """How many samples prediction takes through the layers at once."""
+
     def __init__(self, xp):
         self.xp = xp
         self.workspace = None
@@ -214,7 +217,7 @@ class Backend:
     def max_pool(self, x, size, stride):
         """The largest element of every window and where it sits.
 
-        -> y ``(C, H_out, W_out, N)`` and winner (int32, same shape): the row-major place of the first largest
+        -> y ``(C, H_out, W_out, N)`` and winner (integers, same shape): the row-major place of the first largest
         element in its window. NaN counts as largest.
         """
         xp = self.xp

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from minicnn.backend.base import Backend, output_size, strided_slices
+from minicnn.backend.cores import available_cores
 
 SMALL_PRODUCT = 1200
 """Elements of a product a @ b.T up to which OpenBLAS multiplies without packing its operands first."""
@@ -15,6 +16,11 @@ class NumpyBackend(Backend):
 
     step_samples = 32
     """Feature maps of so many samples stay in a processor's second-level cache from layer to layer."""
+
+    predict_samples = 64
+
+    threads = available_cores()
+
 
     def __init__(self):
         super().__init__(np)
@@ -139,6 +145,32 @@ class NumpyBackend(Backend):
         for array in others:
             first = np.add(first, array, out=out)
         return out
+
+    def max_pool(self, x, size, stride):
+        """As ``Backend.max_pool``, winner in bytes: a later place that wins is a larger number than all before."""
+        first, *others = self._windows(x.shape, size, stride)
+        y = self.empty(self._pooled_shape(x.shape, size, stride), x.dtype)
+        winner = self.empty(y.shape, np.uint8)
+        better, wins = self.empty(y.shape, bool), self.empty(y.shape, np.uint8)
+        y[...] = x[first]
+        winner[...] = 0
+        for place, window in enumerate(others, start=1):
+            np.greater(x[window], y, out=better)
+            np.maximum(x[window], y, out=y)
+            np.multiply(better.view(np.uint8), np.uint8(place), out=wins)
+            np.maximum(winner, wins, out=winner)
+        if len(others) > 255 or np.isnan(y).any():  # no comparison with NaN holds
+            return super().max_pool(x, size, stride)
+        return y, winner
+
+    def max_pool_backward(self, dy, winner, x_shape, size, stride):
+        """As ``Backend.max_pool_backward``; where windows tile the image each pixel is written just once."""
+        if size != stride or x_shape[1] % size[0] or x_shape[2] % size[1]:
+            return super().max_pool_backward(dy, winner, x_shape, size, stride)
+        dx = self.empty(x_shape, dy.dtype)
+        for place, window in enumerate(self._windows(x_shape, size, stride)):
+            np.multiply(dy, winner == place, out=dx[window])
+        return dx
 
     def window_spread(self, dy, x_shape, size, stride):
         """As ``Backend.window_spread``; windows that tile the image need one copy and no additions."""

@@ -26,10 +26,10 @@ class Distortion:
     by bilinear interpolation, and background (0) outside. Raises ValueError for negative or unbounded ranges.
     """
 
-    translation: float = 1.5
-    scaling: float = 0.12
-    squeezing: float = 0.08
-    shear: float = 0.2
+    translation: float = 1.0
+    scaling: float = 0.08
+    squeezing: float = 0.06
+    shear: float = 0.12
 
     def __post_init__(self):
         for name, most in (("translation", math.inf), ("scaling", 1), ("squeezing", 1), ("shear", 2)):

@@ -1,8 +1,11 @@
 """Layers one after the other: a network, and itself a layer."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minicnn.backend import get
 from minicnn.errors import CheckpointError
@@ -103,19 +106,44 @@ class Sequential(Layer):
 
     # ------------------------------------------------------------------------------------------ prediction
 
-    def predict(self, images, batch_size=500):
-        """The label of every image, a NumPy array (N,).
+    def predict(self, images, batch_size=None):
+        """The label of every image, a NumPy array (N,); arguments and errors as of ``outputs``."""
+        return self.backend.to_numpy(self.decide(self.outputs(images, batch_size)))
 
-        images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them.
+    def outputs(self, images, batch_size=None):
+        """What the network says of every image: ``(outputs, N)`` on its backend.
+
+        images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how
+        many go through the layers at once (default: as many as suit the backend). Raises ValueError for images
+        of another shape, none, or one with a pixel that is not finite.
         """
         images = np.asarray(images) if isinstance(images, (list, tuple)) else images
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise ValueError(f"images must have shape (N, H, W) or (C, H, W, N), got {tuple(images.shape)}")
+        if images.dtype.kind == "f" and not bool(self.backend.xp.isfinite(self.backend.asarray(images)).all()):
+            raise ValueError("images must be finite, got NaN or an infinite pixel")
         count = len(images) if images.ndim == 3 else images.shape[-1]
-        labels = np.empty(count, np.intp)
-        for start in range(0, count, batch_size):
-            part = slice(start, start + batch_size)
-            x = self.input(images[part] if images.ndim == 3 else images[..., part])
-            labels[part] = self.backend.to_numpy(self.decide(self.forward(x)))
-        return labels
+        batch_size = batch_size or self.backend.predict_samples
+        starts = range(0, count, batch_size)
+
+        def run(network, starts):
+            batches = []
+            with network.backend.reuse_buffers() as workspace:
+                for start in starts:
+                    workspace.rewind()
+                    part = slice(start, start + batch_size)
+                    x = network.input(images[part] if images.ndim == 3 else images[..., part])
+                    batches.append(network.forward(x).copy())
+            return batches
+
+        # a thread of its own for each core, and a copy of the network, since layers keep what they have seen
+        threads = max(1, min(self.backend.threads, len(starts) // 16))
+        networks = [self, *(copy.deepcopy(self) for _ in range(threads - 1))]
+        shares = [starts[i * len(starts) // threads : (i + 1) * len(starts) // threads] for i in range(threads)]
+        contexts = [copy_context() for _ in shares]  # np.errstate and the like hold in every thread
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+            parts = pool.map(lambda context, *job: context.run(run, *job), contexts, networks, shares)
+            return self.backend.xp.concatenate([batch for part in parts for batch in part], axis=-1)
 
     def input(self, images):
         """Images as ``forward`` takes them: uint8 (N, H, W) are preprocessed, all are moved to the backend."""

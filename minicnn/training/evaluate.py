@@ -28,25 +28,19 @@ class Evaluation:
         return self.errors / self.count
 
 
-def evaluate(network, dataset, loss=None, *, batch_size=500):
+def evaluate(network, dataset, loss=None, *, batch_size=None):
     """Run ``dataset`` (uint8 images, labels) through ``network`` -> Evaluation.
 
     Raises ValueError for an empty data set or a label that the network has no output for.
     """
     if not len(dataset.labels):
         raise ValueError("dataset is empty: there is nothing to evaluate")
-    predictions = np.empty(len(dataset.labels), np.intp)
-    total = 0.0
-    with network.backend.reuse_buffers() as workspace:
-        for start in range(0, len(predictions), batch_size):
-            workspace.rewind()
-            part = slice(start, start + batch_size)
-            outputs = network.forward(network.input(dataset.images[part]))
-            predictions[part] = network.backend.to_numpy(network.decide(outputs))
-            if loss is not None:
-                labels = dataset.labels[part]
-                total += loss.total(loss.forward(outputs, labels), len(labels))
+    outputs = network.outputs(dataset.images, batch_size)
+    predictions = network.backend.to_numpy(network.decide(outputs))
+    if loss is not None:
+        count = len(dataset.labels)
+        loss = loss.to(network.backend).total(loss.forward(outputs, dataset.labels), count) / count
     classes = max(int(outputs.shape[0]), int(dataset.labels.max()) + 1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predictions), 1)
-    return Evaluation(None if loss is None else total / len(predictions), predictions, confusion)
+    return Evaluation(loss, predictions, confusion)

@@ -6,24 +6,19 @@ processes do not. Parameters, gradients and the data set lie in memory that all 
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 import traceback
 
 import numpy as np
 
+from minicnn.backend.cores import available_cores
 from minicnn.errors import WorkerError
 from minicnn.layers.parameter import ParameterVector
 from minicnn.training.step import GradientStep
 
 START_SECONDS = 120
 """How long a worker may take to start (it imports NumPy and the caller's main module)."""
-
-
-def available_cores():
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_workers(batch_size):

@@ -63,9 +63,10 @@ def agree(backend, primitive, arguments):
     pairs = zip(given, expected) if isinstance(expected, tuple) else [(given, expected)]
     for got, want in pairs:
         got = backend.to_numpy(got)
-        assert got.dtype == want.dtype
+        assert got.shape == want.shape
+        assert got.dtype == want.dtype or got.dtype.kind in "iu" and want.dtype.kind in "iu"
         tolerance = TOLERANCE.get(want.dtype.name, 0)
-        np.testing.assert_allclose(got, want, rtol=tolerance, atol=20 * tolerance, strict=True)
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=20 * tolerance)
     after = [backend.to_numpy(a) for a in on_device if hasattr(a, "dtype")]
     for old, new in zip(before, after):
         np.testing.assert_array_equal(old, new, err_msg=f"{primitive} wrote to its input")

@@ -1,0 +1,120 @@
+"""Check every layer, every loss and both networks against central differences, then catch a wrong layer.
+
+Exit status 0 if everything right is found right and everything wrong is found wrong, else 1.
+"""
+
+import argparse
+import sys
+
+import numpy as np
+
+import minicnn as mc
+from minicnn.gradcheck.report import table
+
+EXPLANATION = """\
+Every parameter and input is moved up and down by a small step: does L = sum(y * dy) follow the gradient?
+The largest error of each array is relative to the larger of both values, or to 1/1000 of the array's largest, or
+to what the rounding of L leaves visible, if that is more."""
+
+
+class ForgetsTheTranspose(mc.Linear):
+    """dx = W dy instead of W^T dy: with as many outputs as inputs no shape gives it away."""
+
+    def backward(self, dy):
+        super().backward(dy)
+        return self.weight.value @ dy
+
+
+class AveragesTheBatch(mc.Linear):
+    """Divides dW by N, though the loss has done so already: training looks fine, only slower."""
+
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.weight.grad /= dy.shape[1]
+        return dx
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=200, metavar="K",
+                        help="elements checked of each array of the networks (default: %(default)s)")  # fmt: skip
+    args = parser.parse_args()
+    rng = np.random.default_rng(args.seed)
+
+    print(EXPLANATION)
+    reports = []
+    for heading, subjects in (
+        ("layers", layers(rng)), ("losses", losses(rng)), ("networks", networks(rng, args.samples)),
+    ):  # fmt: skip
+        found = [(name, mc.gradcheck(subject, x, **how)) for name, subject, x, how in subjects]
+        print(f"\n{heading}\n", *table(found), sep="\n")
+        for name, report in found:
+            for remark in report.remarks():
+                print(f"{name}, {remark}")
+        reports += [report for _, report in found]
+    failed = [report for report in reports if not report]
+    worst = max(report.error for report in reports)
+    print(f"\n{len(reports) - len(failed)} of {len(reports)} agree; the largest relative error of all is {worst:.1e}")
+
+    print("\nNow two layers that are wrong on purpose.")
+    caught = [catch(ForgetsTheTranspose, "x", rng), catch(AveragesTheBatch, "weight", rng)]
+    return 0 if not failed and all(caught) else 1
+
+
+def layers(rng):
+    """(name, layer, x, further arguments of gradcheck) of every kind of layer."""
+    def maps(channels, height, width, batch=2):
+        return rng.standard_normal((channels, height, width, batch))
+
+    how = {"rng": rng}
+    for name, layer, x in (
+        ("Conv2d", mc.Conv2d(2, 3, 3, **how), maps(2, 6, 5)),
+        ("  stride, padding", mc.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 2), **how), maps(2, 7, 6)),
+        ("  connections", mc.Conv2d(3, 3, 2, connections=[[0, 1], [2], [0, 2]], **how), maps(3, 5, 4)),
+        ("Subsampling", mc.Subsampling(3, **how), maps(3, 6, 4)),
+        ("MaxPool2d", mc.MaxPool2d(2), maps(2, 6, 6)),
+        ("  overlapping", mc.MaxPool2d(3, stride=2), maps(2, 7, 7)),
+        ("AvgPool2d", mc.AvgPool2d(3, stride=2), maps(2, 7, 7)),
+        ("Flatten", mc.Flatten(), maps(2, 3, 4)),
+        ("Linear", mc.Linear(5, 4, **how), rng.standard_normal((5, 3))),
+        ("RBF", mc.RBF(rng.choice([-1, 1], (4, 6))), rng.standard_normal((6, 3))),
+        ("ScaledTanh", mc.ScaledTanh(), rng.standard_normal((5, 3))),
+        ("Tanh", mc.Tanh(), rng.standard_normal((5, 3))),
+        ("Sigmoid", mc.Sigmoid(), rng.standard_normal((5, 3))),
+        ("ReLU", mc.ReLU(), rng.standard_normal((5, 3))),
+        ("  at its corner", mc.ReLU(), np.linspace(-1, 1, 5)[:, None]),
+    ):  # fmt: skip
+        yield name, layer, x, {}
+
+
+def losses(rng):
+    outputs, labels = rng.standard_normal((10, 6)), {"labels": rng.integers(0, 10, 6)}
+    distances = rng.uniform(0, 8, (10, 6))
+    yield "RBFLoss", mc.losses.RBFLoss(), distances, labels
+    yield "MAPLoss, j = 2", mc.losses.MAPLoss(2.0), distances, labels
+    yield "MAPLoss", mc.losses.MAPLoss(), distances, labels
+    yield "CrossEntropyLoss", mc.losses.CrossEntropyLoss(), outputs, labels
+    yield "  sum", mc.losses.CrossEntropyLoss(reduction="sum"), outputs, labels
+    yield "MSELoss", mc.losses.MSELoss(), outputs, {"targets": rng.standard_normal(outputs.shape)}
+
+
+def networks(rng, samples):
+    for make, shape in ((mc.models.lenet5, (1, 32, 32, 1)), (mc.models.lenet_modern, (1, 28, 28, 1))):
+        yield make.__name__, make(rng=rng), rng.standard_normal(shape), {"samples": samples}
+
+
+def catch(kind, expected, rng):
+    """Check a wrong layer and print the report; True if exactly the array that is wrong was found."""
+    report = mc.gradcheck(kind(4, 4, rng=rng), rng.standard_normal((4, 3)))
+    print(f"\n{kind.__name__}: {kind.__doc__}\n\n{report}")
+    if [array.name for array in report.failed] != [expected]:
+        print(f"NOT CAUGHT: {expected} is wrong, and nothing else")
+        return False
+    wrong = report[expected]
+    print(f"caught: {expected}{list(wrong.index)} should be {wrong.numeric:.6f}, backward said {wrong.analytic:.6f}")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

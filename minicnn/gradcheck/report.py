@@ -1,0 +1,111 @@
+"""What a gradient check found, as fields and as a table."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ArrayCheck:
+    """One array: a parameter, or the input "x".
+
+    error: the largest relative error; index, analytic, numeric: where it sits and both values there (None if no
+    element could be compared). checked of size elements were compared; wrong: how many of them disagree. kinks:
+    how many elements have a kink within the step; left_out: those of them that sit at it, where no slope exists.
+    notes: sentences about all that. passed: whatever was compared agrees, and something could be compared.
+    """
+
+    name: str
+    shape: tuple
+    size: int
+    checked: int
+    error: float
+    index: tuple | None
+    analytic: float | None
+    numeric: float | None
+    wrong: int
+    kinks: int
+    left_out: int
+    notes: tuple
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """Truthy if every array passed; ``str`` is a table, ``arrays`` holds an ArrayCheck for each of its lines."""
+
+    title: str
+    arrays: tuple
+    tolerance: float
+
+    @property
+    def passed(self):
+        return all(array.passed for array in self.arrays)
+
+    @property
+    def failed(self):
+        """The arrays that did not pass."""
+        return [array for array in self.arrays if not array.passed]
+
+    @property
+    def error(self):
+        """The largest relative error of all; not a number if some array could not be compared at all."""
+        errors = [array.error for array in self.arrays]
+        return math.nan if any(map(math.isnan, errors)) else max(errors)
+
+    def __bool__(self):
+        return self.passed
+
+    def __getitem__(self, name):
+        """The ArrayCheck of an array by its name: ``report["x"]``."""
+        for array in self.arrays:
+            if array.name == name:
+                return array
+        raise KeyError(f"no array is called {name!r}; there are {', '.join(array.name for array in self.arrays)}")
+
+    def __str__(self):
+        return "\n".join([self.title, *table([("", self)]), *self.remarks(), self.verdict()])
+
+    __repr__ = __str__
+
+    def verdict(self):
+        if self.passed:
+            return f"gradients agree: no relative error above {self.tolerance:g}"
+        wrong, unclear = ([a.name for a in self.failed if bool(a.wrong) is kind] for kind in (True, False))
+        parts = [f"gradients DISAGREE in {', '.join(wrong)} (tolerance {self.tolerance:g})"] if wrong else []
+        if unclear:
+            parts.append(f"no verdict on {', '.join(unclear)}")
+        return "; ".join(parts)
+
+    def remarks(self):
+        """A sentence for everything that the table cannot show."""
+        return [f"{array.name}: {note}" for array in self.arrays for note in array.notes]
+
+
+def table(reports):
+    """Lines of a table that shows several reports: [(what to call it, Report), ...] -> list of str.
+
+    One line an array: its largest relative error, where it sits, and both values there.
+    """
+    named = any(name for name, _ in reports)
+    rows = [("", "array", "shape", "checked", "largest error", "at", "backward says", "differences say", "")]
+    for name, report in reports:
+        for array in report.arrays:
+            rows.append((name, *_cells(array)))
+            name = ""
+    columns = range(0 if named else 1, len(rows[0]))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    left = (0, 1, 2, 5, 8)
+    texts = []
+    for row in rows:
+        cells = [row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns]
+        texts.append("  ".join(cells).rstrip())
+    return [texts[0], "-" * max(map(len, texts)), *texts[1:]]
+
+
+def _cells(array):
+    checked = f"{array.checked:,}" if array.checked == array.size else f"{array.checked:,} of {array.size:,}"
+    verdict = "ok" if array.passed else "WRONG" if array.wrong else "unclear"
+    if array.index is None:
+        return array.name, str(array.shape), checked, "", "", "", "", verdict
+    values = f"{array.analytic:.9g}", f"{array.numeric:.9g}"
+    return array.name, str(array.shape), checked, f"{array.error:.1e}", str(array.index), *values, verdict
