@@ -6,6 +6,7 @@ import numpy as np
 from minicnn.data.transforms import LENET5_1998
 from minicnn.initialisers import lecun1998
 from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Sequential, Subsampling
+from minicnn.models import pretrained as shipped
 from minicnn.models.prototypes import digit_prototypes
 
 TABLE_I = (
@@ -29,16 +30,23 @@ PUBLISHED = {  # layer: (trainable parameters, connections), as the paper states
 }
 
 
-def lenet5(*, rng=None, dtype="float32", backend="numpy"):
+def lenet5(*, pretrained=False, init=lecun1998, rng=None, dtype="float32", backend="numpy"):
     """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (10, N) from ten digit prototypes.
 
     60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes MNIST
     images (N, 28, 28) uint8 and centres them in 32x32.
 
-    rng: a seed or a numpy Generator for the initial weights, uniform in ±2.4 / fan-in.
+    rng: a seed or a numpy Generator for the initial weights; init: their distribution, from
+    ``minicnn.initialisers``. The published one, uniform in ±2.4 / fan-in, is the default.
+    pretrained: True brings the trained weights of the package instead; ``models/pretrained/lenet5.md`` is their
+    card. Raises TypeError unless it is a truth value, ValueError if rng is given with it.
     """
+    if not isinstance(pretrained, (bool, np.bool_)):
+        raise TypeError(f"pretrained must be True or False, got {pretrained!r}; net.load(path) reads other weights")
+    if pretrained and rng is not None:
+        raise ValueError(f"rng must be left out with pretrained=True, which needs no initial weights; got {rng!r}")
     rng = np.random.default_rng(rng)
-    how = {"init": lecun1998, "rng": rng, "dtype": dtype}
+    how = {"init": init, "rng": rng, "dtype": dtype}
     net = Sequential({
         "C1": Conv2d(1, 6, 5, **how), "C1 squash": ScaledTanh(),
         "S2": Subsampling(6, **how), "S2 squash": ScaledTanh(),
@@ -52,4 +60,6 @@ def lenet5(*, rng=None, dtype="float32", backend="numpy"):
     counted = {line["name"]: (line["parameters"], line["connections"]) for line in net.counts(INPUT_SHAPE)}
     assert counted == PUBLISHED, f"not the published LeNet-5: {counted}"
     assert net.vector.values.size == 60_000
+    if pretrained:
+        net.load_state_dict(shipped.weights("lenet5")[0])
     return net.to(backend)
