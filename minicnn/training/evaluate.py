@@ -36,11 +36,13 @@ def evaluate(network, dataset, loss=None, *, batch_size=None):
     if not len(dataset.labels):
         raise ValueError("dataset is empty: there is nothing to evaluate")
     outputs = network.outputs(dataset.images, batch_size)
+    if dataset.labels.max() >= len(outputs):
+        raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}")
     predictions = network.backend.to_numpy(network.decide(outputs))
     if loss is not None:
         count = len(dataset.labels)
         loss = loss.to(network.backend).total(loss.forward(outputs, dataset.labels), count) / count
-    classes = max(int(outputs.shape[0]), int(dataset.labels.max()) + 1)
+    classes = int(outputs.shape[0])
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predictions), 1)
     return Evaluation(loss, predictions, confusion)

@@ -66,4 +66,6 @@ class GradientStep:
 
 def cache_sized(indices, samples):
     """``indices`` in as few equal parts as have at most ``samples`` each (None: one part)."""
-    return np.array_split(indices, -(-len(indices) // samples)) if samples else [indices]
+    if samples is None or len(indices) <= samples:
+        return [indices]
+    return np.array_split(indices, -(-len(indices) // samples))

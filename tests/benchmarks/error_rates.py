@@ -92,6 +92,33 @@ def table(lines):
     return "\n".join(rows)
 
 
+def draw(lines, path):
+    """Training and test error against passes, each seed a thin line and the median a thick one, a panel a run."""
+    from minicnn.plots.canvas import BLUE, GREY, ORANGE, sheet
+
+    names = list(dict.fromkeys(line["run"] for line in lines))
+    with sheet(path, layout="constrained") as figure:
+        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        for axes, name in zip(panels, names):
+            of_run = [line for line in lines if line["run"] == name]
+            for key, colour, what in (("train_errors", BLUE, "training"), ("test_errors", ORANGE, "test")):
+                curves = [[100 * error for error in line[key]] for line in of_run]
+                passes = range(1, len(curves[0]) + 1)
+                for curve in curves:
+                    axes.plot(passes, curve, color=colour, linewidth=0.7, alpha=0.5)
+                axes.plot(passes, [statistics.median(at) for at in zip(*curves)], color=colour, label=what)
+            axes.axhline(100 * PAPER["test"], color=GREY, linestyle="--", linewidth=1.5, label="the paper's test error")
+            axes.plot(19, 100 * PAPER["train after 19 passes"], "k*", markersize=13, label="its training error")
+            axes.set(title=name, xlabel="pass", yscale="log", ylim=(0.2, 6))
+            axes.set_yticks([0.2, 0.35, 0.5, 0.95, 2, 5], ["0.2", "0.35", "0.5", "0.95", "2", "5"])
+            axes.minorticks_off()
+            axes.grid(axis="y", color="0.88")
+        panels[0].set_ylabel("digits misread (%)")
+        figure.suptitle("LeNet-5: error against passes over the training set")
+        figure.get_layout_engine().set(rect=(0, 0.08, 1, 0.92))  # the legend stands below all panels
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -104,6 +131,7 @@ def main():
     add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="change the recipe, for instance lr=0.003")
     add("--output", type=Path, metavar="FILE", help="default: results/error_rates.jsonl beside this script")
     add("--print", action="store_true", help="print the table of what is there already and train nothing")
+    add("--picture", type=Path, metavar="FILE", help="draw the errors against passes there (PNG)")
     args = parser.parse_args()
     changes = dict(item.split("=", 1) for item in args.set)
     changes = {name: type(getattr(RECIPES["default"], name))(value) for name, value in changes.items()}
@@ -113,13 +141,15 @@ def main():
     if not args.print:
         work_off(args, changes, results)
     print(table(results.lines))
+    if args.picture and results.lines:
+        draw(results.lines, args.picture)
     return 0
 
 
 def work_off(args, changes, results):
     scratch = results.path.with_suffix(".running")
     scratch.mkdir(parents=True, exist_ok=True)
-    todo = [(run, seed) for seed in range(args.seeds) for run in args.runs if not results.done(run, seed)]
+    todo = [(run, seed) for run in args.runs for seed in range(args.seeds) if not results.done(run, seed)]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(args.jobs, mp_context=context) as pool:
         how = changes, args.data, args.validation, args.epochs, scratch
