@@ -69,8 +69,12 @@ class Recipe:
 
 
 RECIPES = {
-    "default": Recipe("mini-batches and momentum, a learning rate that falls to 0", momentum=0.9, init="fan-in"),
-    "long": Recipe("as default, three times as long: what distortions need", momentum=0.9, init="fan-in", epochs=60),
+    "default": Recipe(
+        "mini-batches and momentum, a learning rate that falls to 0", lr=0.0015, momentum=0.9, init="fan-in"
+    ),
+    "long": Recipe(
+        "as default, three times as long: what distortions need", lr=0.002, momentum=0.9, init="fan-in", epochs=60
+    ),
     "paper": Recipe(
         "as published: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
         optimizer="sdlm", lr=PAPER_SCHEDULE[0][0], schedule="paper", batch_size=1,

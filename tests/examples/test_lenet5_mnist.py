@@ -46,7 +46,7 @@ def test_it_says_what_it_uses_and_why(trained):
     assert re.search(r"^data:     the bundled sample .*MINICNN_OFFLINE.*not comparable with MNIST's$", output, re.M)
     assert "4,000 training digits, 1,000 test digits" in output
     assert "recipe:   default (mini-batches" in output
-    assert "training: 2 epochs in batches of 50, rbf loss, SGD with lr 0.002 falling, momentum 0.9, seed 0" in output
+    assert "training: 2 epochs in batches of 50, rbf loss, SGD with lr 0.0015 falling, momentum 0.9, seed 0" in output
     assert mc.models.lenet5().summary((1, 32, 32)) in output
 
 
