@@ -29,7 +29,8 @@ def test_your_own_layer_passes_its_check_and_fails_without_the_2(tmp_path):
 def test_every_path_and_option_that_it_names_exists():
     from importlib.metadata import metadata
 
-    for path in re.findall(r"\]\(([^)#:]+)\)", README) + re.findall(r"`((?:minicnn|examples|tests|kernels)/[\w./-]*)`", README):
+    links, words = r"\]\(([^)#:]+)\)", r"`((?:minicnn|examples|tests|kernels)/[\w./-]*)`"
+    for path in re.findall(links, README) + re.findall(words, README):
         assert (ROOT / path).exists(), path
     help_text = subprocess.run(
         [sys.executable, ROOT / "examples" / "lenet5_mnist.py", "--help"], capture_output=True, text=True, check=True
