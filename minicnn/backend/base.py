@@ -56,6 +56,9 @@ class Backend:
     predict_samples = 500
     """How many samples prediction takes through the layers at once."""
 
+    threads = 1
+    """How many threads prediction is worth."""
+
     def __init__(self, xp):
         self.xp = xp
         self.workspace = None
