@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import minicnn as mc
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
@@ -14,6 +16,8 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[-2][:40])
 def test_its_python_runs(block, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    image.imsave(tmp_path / "digit.png", 255 - mc.data.load_sample()[1].images[0], cmap="gray", vmin=0, vmax=255)
     done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
