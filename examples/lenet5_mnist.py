@@ -43,14 +43,14 @@ def main(arguments=None):
     net = mc.models.lenet5(rng=args.seed, init=recipe.initialiser(), backend=backend)
     say(f"\n{net.summary(INPUT_SHAPE)}\n")
     loss, optimizer = recipe.make_loss(), recipe.make_optimizer(net.parameters())
+    augment = mc.data.Distortion() if args.distort else None
     untrained = mc.training.evaluate(net, train.subset(slice(500)), loss).loss
     args.output.mkdir(parents=True, exist_ok=True)
     history = mc.training.fit(
         net, loss, optimizer, train, test,
         epochs=args.epochs, batch_size=args.batch_size, schedule=recipe.make_schedule(), seed=args.seed,
-        workers=workers, augment=mc.data.Distortion() if args.distort else None, checkpoint=checkpoint,
-        history=history_file, resume=args.resume, config={name: getattr(args, name) for name in SETTINGS},
-        progress=not args.quiet,
+        workers=workers, augment=augment, checkpoint=checkpoint, history=history_file, resume=args.resume,
+        config={name: getattr(args, name) for name in SETTINGS}, progress=not args.quiet,
         on_epoch=lambda record: stop_if_lost(record, untrained),
     )  # fmt: skip
     if history.interrupted:
@@ -68,7 +68,7 @@ def main(arguments=None):
             say(f"{name + ':':12}{path}")
     if not args.no_plots:
         try:
-            for number, path in enumerate(draw(net, test, result, history, args.output)):
+            for number, path in enumerate(draw(net, test, result, history, args.output, augment)):
                 say(f"{'' if number else 'pictures:':12}{path}")
         except ImportError as error:
             say(f"pictures:   none; {error}")
@@ -104,7 +104,7 @@ def confusion_table(confusion):
     return "\n".join(lines)
 
 
-def draw(net, test, result, history, output):
+def draw(net, test, result, history, output, augment):
     """Write the pictures; yields the path of each. Raises ImportError without matplotlib."""
     from minicnn import plots
 
@@ -127,6 +127,8 @@ def draw(net, test, result, history, output):
     yield plots.feature_maps(stages, output / "feature_maps.png", f"LeNet-5 looks at a{'n' * (label == 8)} {label}")
     yield plots.prototype(outputs["F6 squash"], host(net["output"].prototypes), outputs["output"], label,
                           output / "f6_and_prototype.png")  # fmt: skip
+    if augment is not None:
+        yield plots.distortions(image[0], augment, output / "distortions.png")
     yield plots.misclassified(test.images, test.labels, result.predictions, output / "misclassified.png")
 
 

@@ -7,7 +7,10 @@ format: .png, .pdf, .svg. No display is needed and pyplot's global state is left
 from minicnn.plots.confusion import confusion_matrix
 from minicnn.plots.curves import learning_curves
 from minicnn.plots.digits import misclassified, prototype
+from minicnn.plots.distorted import distortions
 from minicnn.plots.features import feature_maps
 from minicnn.plots.kernels import filters
 
-__all__ = ["confusion_matrix", "feature_maps", "filters", "learning_curves", "misclassified", "prototype"]
+__all__ = [
+    "confusion_matrix", "distortions", "feature_maps", "filters", "learning_curves", "misclassified", "prototype",
+]  # fmt: skip
