@@ -1,0 +1,107 @@
+"""Check the exercises: ``python -m minicnn.exercises [FOLDER]``.
+
+Exit status: 0 if all that were checked have passed, 1 if not, 2 if there was nothing to check.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from minicnn.exercises import EXERCISES, check
+from minicnn.exercises.judge import PASSED
+from minicnn.exercises.sandbox import TIME_LIMIT
+from minicnn.exercises.table import as_json, table
+from minicnn.exercises.watch import check_all, watch
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HOME = Path("examples", "exercises")
+
+
+def main(arguments=None):
+    args = parse(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that cannot show every sign of a student's line
+    folder = find(args.folder)
+    if folder is None:
+        return 2
+    exercises = [e for e in EXERCISES if not args.only or e.number in args.only]
+
+    def judge(exercise):
+        if sys.stderr.isatty() and not args.json:
+            print(f"\rchecking {exercise.file} ...", end="\033[K", file=sys.stderr, flush=True)
+        return check(exercise, folder, args.time_limit)
+
+    def show(verdicts):
+        if sys.stderr.isatty() and not args.json:
+            print("\r", end="\033[K", file=sys.stderr, flush=True)
+        if args.json:
+            print(as_json(verdicts, folder), flush=True)
+            return
+        terminal = sys.stdout.isatty()
+        if args.watch and terminal:
+            print("\033[2J\033[H", end="")
+        width = min(120, shutil.get_terminal_size((110, 40)).columns - 1)
+        print(table(verdicts, max(60, width), colour=terminal and "NO_COLOR" not in os.environ), flush=True)
+        if args.watch:
+            print(f"Watching {folder}. Save a file to check it again, Ctrl-C to stop.", flush=True)
+
+    verdicts = check_all(exercises, folder, judge)
+    show([verdict for _, verdict in verdicts.values()])
+    if args.watch:
+        watch(exercises, folder, verdicts, judge, show)
+    return 0 if all(verdict.status == PASSED for _, verdict in verdicts.values()) else 1
+
+
+def find(given):
+    """The folder to check, or None, having said on stderr what to do."""
+    if given is not None:
+        if not given.is_dir():
+            print(f"There is no folder {given}. Give the folder that holds {EXERCISES[0].file} and the others.",
+                  file=sys.stderr)  # fmt: skip
+            return None
+        if not any((given / e.file).exists() for e in EXERCISES):
+            print(f"{given} holds none of the exercises ({EXERCISES[0].file} to {EXERCISES[-1].file}). Copy them there "
+                  f"from examples/exercises of minicnn's source, or give another folder.", file=sys.stderr)  # fmt: skip
+            return None
+        return given
+    for candidate in (Path(), HOME, CHECKOUT / HOME):
+        if any((candidate / e.file).exists() for e in EXERCISES):
+            return candidate
+    print(f"Found no exercises here, nor in {HOME}.\nThey come with minicnn's source, in its folder examples/exercises."
+          " Copy that folder to where you want to work, then\n    python -m minicnn.exercises FOLDER",
+          file=sys.stderr)  # fmt: skip
+    return None
+
+
+def parse(arguments):
+    numbers = [e.number for e in EXERCISES]
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.exercises", allow_abbrev=False,
+        description="Check the exercises of minicnn and say what is wrong.",
+        epilog="Exit status: 0 if all that were checked have passed, 1 if not, 2 if there was nothing to check.",
+    )  # fmt: skip
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="where the exercise files are (default: "
+                        "the current directory, examples/exercises, or the checkout that minicnn is in)")  # fmt: skip
+    parser.add_argument("--only", nargs="+", type=int, choices=numbers, metavar="N", help="check these exercises only")
+    parser.add_argument("--watch", action="store_true", help="check a file again whenever it is saved")
+    parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    parser.add_argument("--time-limit", type=seconds, default=TIME_LIMIT, metavar="S",
+                        help="seconds that one exercise may take (default: %(default)g)")  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def seconds(text):
+    value = float(text)
+    if not 0.5 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"must lie between 0.5 and 3600, got {text}")
+    return value
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

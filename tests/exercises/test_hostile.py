@@ -1,0 +1,168 @@
+"""Files that loop, flood, crash or lie must not take the checker down, and are told what to do next."""
+
+import sys
+import time
+
+import pytest
+
+HEAD = "import os, sys, time\nimport numpy as np\nA, S = 1.7159, 2 / 3\n"
+RIGHT = "A * S * (1 - (y / A) ** 2) * dy"
+
+
+def squash(body, before=""):
+    """A file for exercise 2 with this body."""
+    lines = "\n".join("    " + line for line in body.splitlines())
+    return f"{HEAD}{before}\ndef squash_backward(y, dy):\n{lines}\n"
+
+
+# what the file is, the reason, words of the message
+FILES = {
+    "syntax error": ("def squash_backward(y, dy)\n    return y\n", "syntax", "expected ':'"),
+    "indentation": ("def squash_backward(y, dy):\nreturn y\n", "syntax", "indentation"),
+    "empty body": ("def squash_backward(y, dy):\n    # return y\n", "syntax", "indentation"),
+    "tabs and spaces": ("def squash_backward(y, dy):\n    a = 1\n\treturn y\n", "syntax", "tabs and spaces"),
+    "not text": (b"\xff\xfe\x00\x01", "syntax", "not a Python text file"),
+    "zero bytes": (b"x = 1\n\x00\x00", "syntax", "null bytes"),
+    "nested": ("x = " + "(" * 5000 + ")" * 5000, "syntax", "nest"),
+    "nothing in it": ("", "missing", "does not define squash_backward"),
+    "renamed": ("def squash(y, dy):\n    return y\n", "missing", "does not define squash_backward"),
+    "not a function": ("squash_backward = 3\n", "missing", "does not define squash_backward"),
+    "wrong signature": ("def squash_backward(y):\n    return y\n", "signature", "squash_backward(y, dy)"),
+    "one more argument": ("def squash_backward(a, y, dy):\n    return y\n", "signature", "keep that line"),
+    "no return": (squash("da = " + RIGHT), "type", "does it end with return?"),
+    "list": (squash(f"return list({RIGHT})"), "type", "must be a NumPy array, but is a list"),
+    "comma": (squash(f"return {RIGHT},"), "type", "a comma too much"),
+    "string": (squash("return 'done'"), "type", "str"),
+    "complex": (squash("return 1j * dy"), "type", "complex128"),
+    "objects": (squash("return np.array([None, y], dtype=object)"), "type", "object"),
+    "function": (squash("return squash_backward"), "type", "is a function"),
+    "number": (squash("return 0.5"), "shape", "must have shape"),
+    "shape": (squash(f"return ({RIGHT})[..., None]"), "shape", "must have shape"),
+    "enormous": (squash("return np.broadcast_to(1.0, (10**6, 10**6))"), "shape", "far too large"),
+    "nan": (squash("return dy * np.nan"), "value", "got nan"),
+    "infinite": (squash("return dy * np.inf"), "value", "inf"),
+    "exception": (squash("return dy[10**9]"), "error", "IndexError"),
+    "exception of its own": (squash("class Odd(BaseException): pass\nraise Odd('hm')"), "error", "Odd"),
+    "name": (squash("return z * dy"), "error", "name 'z' is not defined"),
+    "recursion": (squash("return squash_backward(y, dy)"), "error", "calls itself without end"),
+    "keyboard": (squash("input('y? ')"), "error", "keyboard"),
+    "ctrl-c": (squash("raise KeyboardInterrupt"), "error", "KeyboardInterrupt"),
+    "exit": (squash("sys.exit(0)"), "exit", "calls exit()"),
+    "exit outside": (squash("return y", before="sys.exit(0)\n"), "exit", "calls exit()"),
+    "quit": (squash("quit()"), "exit", "calls exit()"),
+    "hard exit": (squash("os._exit(0)"), "crash", "os._exit()"),
+    "abort": (squash("os.abort()"), "crash", "Python itself ended"),
+    "error outside": (squash("return y", before="1 / 0\n"), "error", "ZeroDivisionError"),
+    "import": (squash("return y", before="import no_such_module\n"), "error", "no_such_module"),
+    "gap outside": (squash("return y", before="raise NotImplementedError\n"), "error", "NotImplementedError"),
+    "flood": (squash("while True:\n    print('y' * 1000)"), "output", "printed more than"),
+    "flood of errors": (squash("while True:\n    print('y' * 1000, file=sys.stderr)"), "output", "printed more than"),
+    "megabytes": (squash("print('y' * 5_000_000)\ntime.sleep(20)"), "output", "printed more than"),
+}
+
+
+@pytest.mark.parametrize("text, reason, words", FILES.values(), ids=FILES)
+def test_a_broken_file_gets_a_reason_and_words(text, reason, words, check_text):
+    verdict = check_text(2, text)
+    assert (verdict.status, verdict.reason) == ("wrong", reason), verdict
+    assert words in verdict.message, verdict.message
+
+
+@pytest.mark.parametrize("body", ["while True:\n    pass", "time.sleep(1000)", "sum(iter(int, 1))"])
+def test_an_endless_loop_is_stopped_and_its_line_named(body, check_text):
+    started = time.monotonic()
+    verdict = check_text(2, squash(body), time_limit=2.0)
+    assert time.monotonic() - started < 8
+    assert (verdict.status, verdict.reason) == ("wrong", "time")
+    assert "2 seconds" in verdict.message
+    text = squash(body).splitlines()
+    assert text[verdict.line - 1].strip() in body
+
+
+def test_a_loop_outside_the_function_is_stopped_too(check_text):
+    assert check_text(2, squash("return y", before="while True: pass\n"), time_limit=1.5).reason == "time"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to die of")
+def test_a_signal_is_named(check_text):
+    verdict = check_text(2, squash("import signal\nos.kill(os.getpid(), signal.SIGSEGV)\ntime.sleep(5)"))
+    assert verdict.reason == "crash"
+    assert "SIGSEGV" in verdict.message
+    assert verdict.line
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits memory reliably")
+@pytest.mark.parametrize("body", ["np.ones(10**10)", "a = []\nwhile True:\n    a.append(bytes(10**7))"])
+def test_too_much_memory_is_refused(body, check_text):
+    verdict = check_text(2, squash(body))
+    assert (verdict.status, verdict.reason) == ("wrong", "memory")
+    assert verdict.line
+
+
+def test_a_process_left_behind_does_not_hold_the_checker(check_text):
+    text = squash("import subprocess\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+                  f"return {RIGHT}")  # fmt: skip
+    started = time.monotonic()
+    assert check_text(2, text).status == "passed"
+    assert time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize("extra", [
+    "import threading\nthreading.Thread(target=time.sleep, args=(60,)).start()",
+    "sys.stdout.close()", "sys.stdout = None", "np.load = None", "print('a lot\\n' * 1000)", "os.chdir('/')",
+    "json = open('report.json', 'w').write('{}')", "sys.setrecursionlimit(50)",
+])  # fmt: skip
+def test_odd_but_right_files_pass(extra, check_text):
+    verdict = check_text(2, squash(f"{extra}\nreturn {RIGHT}"))
+    assert verdict.status == "passed", verdict
+
+
+def test_a_file_may_import_its_neighbours_but_not_hide_the_library(check_text, tmp_path):
+    (tmp_path / "helper.py").write_text("def twice(a):\n    return 2 * a\n")
+    (tmp_path / "random.py").write_text("raise RuntimeError('the wrong random')\n")
+    (tmp_path / "json.py").write_text("raise RuntimeError('the wrong json')\n")
+    assert check_text(2, squash(f"return twice({RIGHT}) / 2", before="from helper import twice\n")).status == "passed"
+
+
+def test_an_untouched_loop_body_is_still_not_started(check_text):
+    for body in ("pass", "...", '"""Say more."""', "raise NotImplementedError"):
+        assert check_text(2, squash(body)).status == "not started"
+
+
+def test_a_stub_that_is_called_from_elsewhere_is_unwritten(check_text):
+    text = squash("return slope(y) * dy", before="def slope(y):\n    raise NotImplementedError\n")
+    assert check_text(2, text).status == "not started"
+
+
+def test_a_wrong_number_of_arrays(check_text):
+    head = "def momentum_step(w, v, g, lr, momentum):\n    "
+    assert "2 arrays, but returns only an array" in check_text(9, head + "return w\n").message
+    assert "2 arrays, but returns 3" in check_text(9, head + "return w, v, g\n").message
+    assert "v_new must be a NumPy array, but is None" in check_text(9, head + "return w, None\n").message
+
+
+def test_a_class_without_backward(check_text):
+    text = "class Linear:\n    def __init__(self, W, b):\n        pass\n    def forward(self, x):\n        return x\n"
+    verdict = check_text(1, text)
+    assert (verdict.status, verdict.reason) == ("wrong", "missing")
+    assert "Linear.backward" in verdict.message
+
+
+def test_a_class_that_does_not_keep_its_gradients(check_text):
+    text = ("class Linear:\n    def __init__(self, W, b):\n        self.W = W\n    def forward(self, x):\n"
+            "        self.x = x\n    def backward(self, dy):\n        return self.W.T @ dy\n")  # fmt: skip
+    assert "must write self.dW" in check_text(1, text).message
+
+
+def test_what_the_code_prints_is_kept_and_cut(check_text):
+    verdict = check_text(2, squash("print('here', y.shape)\nreturn y"))
+    assert verdict.printed.startswith("here (4, 3)")
+    assert len(check_text(2, squash("print('x' * 100_000)\nreturn y")).printed) <= 4000
+
+
+def test_a_missing_file_says_where_to_get_it(tmp_path):
+    from minicnn.exercises import EXERCISES, check
+
+    verdict = check(EXERCISES[0], tmp_path)
+    assert verdict.status == "missing"
+    assert "copy it there again" in verdict.message
