@@ -7,16 +7,19 @@ writes lenet5.npz and lenet5.md. With --checkpoint it publishes what another run
 import argparse
 import hashlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import minicnn as mc
 from minicnn.files import atomic_write
 from minicnn.models import pretrained
 from minicnn.serialization import load_npz, save_npz
+from minicnn.training import RECIPES
 
 PACKAGE = Path(pretrained.__file__).parent
-LOSSES = {"rbf": mc.losses.RBFLoss, "map": mc.losses.MAPLoss, "softmax": mc.losses.MAPLoss}
-RECIPE = ("epochs", "batch_size", "lr", "momentum", "loss", "seed", "workers")
+USED = {"sgd": {"loss", "optimizer", "lr", "momentum", "schedule", "batch_size", "epochs", "init"}}
+USED["sdlm"] = USED["sgd"] | {"mu"}
+"""What a recipe of either optimizer depends on, for the card."""
 
 CARD = """\
 # LeNet-5, trained
@@ -93,19 +96,22 @@ def main(arguments=None):
 
 def trained(args, train, test):
     """A network trained as the arguments say -> (network, its recipe, the command that makes it)."""
-    net = mc.models.lenet5(rng=args.seed)
-    loss = LOSSES[args.loss](args.j) if args.loss == "map" else LOSSES[args.loss]()
-    names = (*RECIPE[:5], "j", *RECIPE[5:]) if args.loss == "map" else RECIPE
-    recipe = {**{name: getattr(args, name) for name in names}, "optimizer": "SGD", "schedule": "cosine to 0"}
-    options = " ".join(f"--{name.replace('_', '-')} {getattr(args, name)}" for name in names)
+    recipe = RECIPES[args.recipe]
+    recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
+    net = mc.models.lenet5(rng=args.seed, init=recipe.initialiser())
     history = mc.training.fit(
-        net, loss, mc.optim.SGD(net.parameters(), args.lr, momentum=args.momentum), train, test, epochs=args.epochs,
-        batch_size=args.batch_size, schedule=mc.optim.schedules.Cosine(args.lr, args.epochs), seed=args.seed,
-        workers=args.workers, progress=not args.quiet,
+        net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=recipe.epochs,
+        batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=args.seed, workers=args.workers,
+        augment=mc.data.Distortion() if args.distort else None, progress=not args.quiet,
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt
-    return net, recipe, f"python examples/train_pretrained.py --data DIR {options}"
+    settings = {name: value for name, value in recipe.settings().items() if name in USED[recipe.optimizer]}
+    settings |= {"distortions": repr(mc.data.Distortion()) if args.distort else "none", "seed": args.seed,
+                 "workers": args.workers}  # fmt: skip
+    options = f"--recipe {args.recipe} {'--distort' if args.distort else '--no-distort'} --epochs {recipe.epochs}"
+    command = f"python examples/train_pretrained.py --data DIR {options} --seed {args.seed} --workers {args.workers}"
+    return net, settings, command
 
 
 def published(args):
@@ -153,13 +159,10 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data", metavar="DIR", help="directory with the four MNIST files (default: as lenet5_mnist.py)")
-    add("--epochs", type=int, default=20, help="default: %(default)s")
-    add("--batch-size", type=int, default=64, help="default: %(default)s")
-    add("--lr", type=float, default=0.002, help="first learning rate, falls to 0 as a cosine (default: %(default)s)")
-    add("--momentum", type=float, default=0.9, help="default: %(default)s")
-    add("--loss", choices=LOSSES, default="rbf", help="rbf: equation 8; map: equation 9 with --j; softmax: "
-        "equation 9 with j infinite (default: %(default)s)")  # fmt: skip
-    add("--j", type=float, default=2.0, help="distance of the rubbish class for --loss map (default: %(default)s)")
+    add("--recipe", choices=RECIPES, default="long", help="as of lenet5_mnist.py (default: %(default)s)")
+    add("--distort", action=argparse.BooleanOptionalAction, default=True,
+        help="train on random distortions of the digits, new ones in every epoch (default: on)")  # fmt: skip
+    add("--epochs", type=int, help="passes over the training set (default: the recipe's)")
     add("--seed", type=int, default=0, help="of weights and shuffles (default: %(default)s)")
     add("--workers", type=int, default=2, help="processes that share each batch (default: %(default)s, not this "
         "machine's cores: another number sums in another order and ends in other weights)")  # fmt: skip

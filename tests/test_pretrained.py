@@ -97,8 +97,8 @@ def test_the_script_makes_weights_and_card(tmp_path, monkeypatch, capsys):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     text = (tmp_path / "one" / "lenet5.md").read_text(encoding="utf-8")
     assert hashlib.sha256((tmp_path / "one" / "lenet5.npz").read_bytes()).hexdigest() in text
-    assert "other than MNIST's, 200 training digits" in text and "epochs 1, batch size 64" in text
-    assert str(tmp_path) not in text and "--epochs 1 --batch-size 64" in text
+    assert "other than MNIST's, 200 training digits" in text and "batch size 64, epochs 1, init fan-in" in text
+    assert str(tmp_path) not in text and "--recipe long --distort --epochs 1" in text
 
 
 def test_the_script_publishes_another_runs_network(tmp_path, monkeypatch):
