@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import device_stand_in  # noqa: E402
+import device_stand_in
 
 
 @pytest.fixture(scope="session")

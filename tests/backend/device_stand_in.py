@@ -146,13 +146,18 @@ def _operator(name):
     return operator
 
 
+def _conversion(name):
+    method = getattr(np.ndarray, name)
+    return lambda self: method(self._host)
+
+
 for _name in "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split():
     for _kind in ("", "r", "i"):
         setattr(DeviceArray, f"__{_kind}{_name}__", _operator(f"__{_kind}{_name}__"))
 for _name in "eq ne lt le gt ge neg pos abs invert".split():
     setattr(DeviceArray, f"__{_name}__", _operator(f"__{_name}__"))
 for _name in "float int bool index complex".split():  # these wait for the device and copy one number, as CuPy's do
-    setattr(DeviceArray, f"__{_name}__", lambda self, _m=getattr(np.ndarray, f"__{_name}__"): _m(self._host))
+    setattr(DeviceArray, f"__{_name}__", _conversion(f"__{_name}__"))
 
 
 # ------------------------------------------------------------------------------------------ the namespace

@@ -64,7 +64,7 @@ def agree(backend, primitive, arguments):
     for got, want in pairs:
         got = backend.to_numpy(got)
         assert got.shape == want.shape
-        assert got.dtype == want.dtype or got.dtype.kind in "iu" and want.dtype.kind in "iu"
+        assert got.dtype == want.dtype or (got.dtype.kind in "iu" and want.dtype.kind in "iu")
         tolerance = TOLERANCE.get(want.dtype.name, 0)
         np.testing.assert_allclose(got, want, rtol=tolerance, atol=20 * tolerance)
     after = [backend.to_numpy(a) for a in on_device if hasattr(a, "dtype")]

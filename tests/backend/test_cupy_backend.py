@@ -139,7 +139,7 @@ def test_other_dtypes_are_refused_by_name(device, dtype):
 
 
 def test_numpy_arrays_are_refused(device):
-    with pytest.raises(TypeError, match="x must be a CuPy array .*got ndarray"):
+    with pytest.raises(TypeError, match=r"x must be a CuPy array .*got ndarray"):
         device.im2col(np.ones((1, 4, 4, 2), "float32"), (2, 2), (1, 1), (0, 0))
 
 

@@ -215,7 +215,7 @@ def test_the_stand_in_for_raw_modules_is_strict(fake_cupy):
     f((1,), (1,), (x, y, np.int32(3)))
     with pytest.raises(TypeError, match="n is declared int, got int64"):
         f((1,), (1,), (x, y, np.int64(3)))
-    with pytest.raises(TypeError, match="x is declared const float [*], got float64"):
+    with pytest.raises(TypeError, match=r"x is declared const float \*, got float64"):
         f((1,), (1,), (x.astype("float64"), y, np.int32(3)))
     with pytest.raises(AssertionError, match="takes 3 arguments"):
         f((1,), (1,), (x, y))
