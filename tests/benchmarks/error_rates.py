@@ -22,7 +22,7 @@ from minicnn.files import atomic_write
 from minicnn.training import RECIPES, fit
 
 RESULTS = Path(__file__).parent / "results"
-RUNS = ("default", "default+distort", "long+distort", "paper", "paper-steady", "paper-steady+distort")
+RUNS = ("default", "default+distort", "long", "long+distort", "paper", "paper-steady", "paper-steady+distort")
 PAPER = {"test": 0.0095, "test with distortions": 0.0080, "train after 19 passes": 0.0035}
 """What LeCun et al. 1998 report, section III.C."""
 
