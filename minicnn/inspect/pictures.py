@@ -1,0 +1,28 @@
+"""The pictures of a trace that minicnn.plots draws for training too."""
+
+from minicnn import plots
+
+
+def feature_maps(trace, path, sample):
+    """Every layer's output for one sample; an elementwise layer is drawn in place of the one before it."""
+    stages = [("input", trace.input[..., sample])]
+    for layer in trace:
+        output = layer.output[..., sample]
+        reshaped = not layer.values and layer.output.size == layer.input.size
+        if layer.saturated is not None and len(stages) > 1:  # a squashing
+            stages[-1] = (stages[-1][0], output)
+        elif not reshaped:
+            stages.append((layer.name, output))
+    label = int(trace.labels[sample])
+    words = "\nof each class" if trace.larger_wins else "squared distance\nfrom each prototype"
+    title = f"The network looks at a{'n' * (label == 8)} {label}"
+    return plots.feature_maps(stages, path, title, smallest_wins=not trace.larger_wins, output_words=words)
+
+
+def filters(trace, path, name):
+    """The kernels of one convolution."""
+    layer = trace[name]
+    if layer.kernels is None:
+        having = [layer.name for layer in trace if layer.kernels is not None]
+        raise ValueError(f"{name} has no kernels to draw; {', '.join(having) or 'no layer of this network'} has")
+    return plots.filters(layer.kernels, path, f"{name}: its kernels", connections=layer.connections)

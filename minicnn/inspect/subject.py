@@ -1,0 +1,59 @@
+"""What is traced: a private copy of a network, its layers, its input and its labels."""
+
+import copy
+
+import numpy as np
+
+from minicnn.layers import Sequential
+
+
+def private_copy(net):
+    """A copy that computes every gradient, the input's too; its forward and backward leave ``net`` itself alone."""
+    if not isinstance(net, Sequential):
+        raise TypeError(f"net must be a Sequential network, got {type(net).__name__}")
+    return copy.deepcopy(net)
+
+
+def leaves(net, prefix=""):
+    """[(name, layer)] of every layer that is not itself a Sequential, in order; each will compute its dL/dx."""
+    found = []
+    for layer in net:
+        if type(layer) is Sequential:
+            found += leaves(layer, f"{prefix}{layer.name}.")
+        else:
+            layer.needs_input_gradient = True
+            found.append((prefix + layer.name, layer))
+    return found
+
+
+def images(net, x):
+    """x as ``net.forward`` takes it, from a uint8 image (H, W), several (N, H, W), or real (C, H, W, N).
+
+    Raises TypeError or ValueError for anything else.
+    """
+    if not hasattr(x, "shape"):
+        raise TypeError(f"x must be an array, got {type(x).__name__}")
+    if x.dtype == np.uint8:
+        if len(x.shape) == 2:
+            x = x[None]
+        if len(x.shape) != 3:
+            raise ValueError(f"x must be a uint8 image (H, W) or several (N, H, W), got shape {tuple(x.shape)}")
+    if 0 in x.shape:
+        raise ValueError(f"x is empty, shape {tuple(x.shape)}")
+    return net.input(x)
+
+
+def labels(label, count):
+    """``label``, an integer or one for each of ``count`` samples, as an array (count,)."""
+    given = np.atleast_1d(np.asarray(label))
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"label must be an integer, or one for each sample, got {label!r}")
+    if given.shape != (count,):
+        raise ValueError(f"label must have one number for each sample of x, {count}, got shape {given.shape}")
+    return given.astype(np.int64)
+
+
+def larger_wins(net):
+    """Whether ``net`` decides for the largest output (logits), not for the smallest (distances)."""
+    two = net.backend.asarray(np.array([[0.0], [1.0]]))
+    return int(net.backend.to_numpy(net.decide(two))[0]) == 1
