@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
+from minicnn.gradcheck.diagnosis import guess
 from minicnn.gradcheck.differences import SHRINK, judge, slopes
+from minicnn.gradcheck.evidence import gather
 from minicnn.gradcheck.report import ArrayCheck
 
 SMALL = 1e-3
@@ -74,6 +76,7 @@ class Comparison:
         left_out = int(np.count_nonzero(self.left_out))
         checked = len(error) - left_out
         doubts = self._doubts(checked)
+        likely = guess(gather(self, error > self.tolerance)) if wrong and not objection else ""
         notes = [objection] if objection else []
         if 0 < wrong < checked:
             notes.append(f"{wrong} of {checked} elements disagree")
@@ -89,7 +92,7 @@ class Comparison:
             error=float(error[worst]) if checked else math.nan, index=self.indices[worst] if checked else None,
             analytic=float(self.a[worst]) if checked else None, numeric=float(self.n[worst]) if checked else None,
             wrong=wrong, kinks=self.kinks, left_out=left_out, notes=tuple(notes + doubts),
-            passed=not wrong and not doubts,
+            passed=not wrong and not doubts, likely=likely,
         )  # fmt: skip
 
     def _doubts(self, checked):

@@ -11,7 +11,8 @@ class ArrayCheck:
     error: the largest relative error; index, analytic, numeric: where it sits and both values there (None if no
     element could be compared). checked of size elements were compared; wrong: how many of them disagree. kinks:
     how many elements have a kink within the step; left_out: those of them that sit at it, where no slope exists.
-    notes: sentences about all that. passed: whatever was compared agrees, and something could be compared.
+    notes: sentences about all that. likely: the mistake that the errors look like, or "". passed: whatever was
+    compared agrees, and something could be compared.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ArrayCheck:
     left_out: int
     notes: tuple
     passed: bool
+    likely: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Report:
 
     def remarks(self):
         """A sentence for everything that the table cannot show."""
-        return [f"{array.name}: {note}" for array in self.arrays for note in array.notes]
+        notes = [f"{array.name}: {note}" for array in self.arrays for note in array.notes]
+        return notes + [f"{array.name}: likely {array.likely}" for array in self.arrays if array.likely]
 
 
 def table(reports):
