@@ -41,7 +41,8 @@ class NumpyBackend(Backend):
         (channels, height, width, batch), (kh, kw), (sh, sw) = x.shape, kernel_size, stride
         h_out, w_out = output_size(height, kh, sh), output_size(width, kw, sw)
         rows = self.empty((height, channels, kw, w_out, batch), x.dtype)
-        c, h, w, n = x.strides
+        n = x.itemsize  # not x.strides: those of an axis of length 1 can be anything
+        w, h, c = batch * n, width * batch * n, height * width * batch * n
         rows[...] = _view(x, rows.shape, (h, c, w, sw * w, n))
         row, line = rows.strides[0], rows.strides[2]
         return _view(rows, (h_out, kh * channels * kw, w_out * batch), (sh * row, line, n))

@@ -227,6 +227,19 @@ def test_arrays_that_are_not_contiguous(view):
         primitive_checks.agree(NUMPY, name, (x, *arguments))
 
 
+def test_axes_of_length_one_may_have_any_stride():
+    rng = np.random.default_rng(0)
+    for a in (
+        rng.standard_normal((4, 5))[None, :, :, None],
+        np.broadcast_to(rng.standard_normal((1, 1, 6, 3)), (1, 4, 6, 3)),
+        rng.standard_normal((3, 4, 5, 2))[:, :, :, :1],
+        rng.standard_normal((2, 1, 5, 3))[:, ::2],
+    ):
+        for name, how in (("im2col", ((1, 2), (1, 1), (0, 0))), ("im2col", ((3, 2), (1, 2), (1, 1)))):
+            primitive_checks.agree(NumpyBackend(), name, (a, *how))
+        primitive_checks.agree(NumpyBackend(), "window_sum", (a, (1, 2), (1, 2)))
+
+
 def test_nan_is_the_largest():
     x = np.random.default_rng(4).standard_normal((2, 6, 6, 3))
     x[0, 1, 1], x[1, 0, 0, 0], x[1, 5, 5] = np.nan, np.nan, np.nan
