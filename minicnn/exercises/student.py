@@ -106,6 +106,8 @@ def load(path):
                       error.lineno, (error.text or "").strip()) from None  # fmt: skip
     except (UnicodeDecodeError, ValueError) as error:
         raise Problem("syntax", f"it is not a Python text file: {error}") from None
+    except OSError as error:
+        raise Problem("syntax", f"it cannot be read: {error.strerror}") from None
     except (RecursionError, MemoryError):
         raise Problem("syntax", "it is nested too deeply for Python to read") from None
     module = types.ModuleType(Path(path).stem)

@@ -1,5 +1,6 @@
 """Files that loop, flood, crash or lie must not take the checker down, and are told what to do next."""
 
+import os
 import sys
 import time
 
@@ -166,3 +167,12 @@ def test_a_missing_file_says_where_to_get_it(tmp_path):
     verdict = check(EXERCISES[0], tmp_path)
     assert verdict.status == "missing"
     assert "copy it there again" in verdict.message
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_a_file_that_may_not_be_read(check_text, tmp_path):
+    check_text(2, squash("return y"))
+    from minicnn.exercises import EXERCISES, check
+
+    (tmp_path / EXERCISES[1].file).chmod(0)
+    assert "cannot be read" in check(EXERCISES[1], tmp_path).message
