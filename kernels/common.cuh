@@ -24,6 +24,15 @@ __device__ inline int thread_column() { return blockIdx.x * blockDim.x + threadI
 __device__ inline int thread_row() { return blockIdx.y * blockDim.y + threadIdx.y; }
 __device__ inline int row_step() { return gridDim.y * blockDim.y; }
 
+// Where an array's shape does not matter: element first_element(), then every element_step()-th.
+__device__ inline offset first_element() { return (offset)blockIdx.x * blockDim.x + threadIdx.x; }
+__device__ inline offset element_step() { return (offset)gridDim.x * blockDim.x; }
+
+// Shared memory whose size the launch decides.
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(type, name) extern __shared__ type name[]
+#endif
+
 // The windows of `size` pixels, one every `stride`, that contain pixel p: first_window ... last_window
 // (empty if first > last). Window i holds the pixels i·stride ... i·stride + size - 1.
 __device__ inline int first_window(int p, int size, int stride) {

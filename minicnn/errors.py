@@ -17,6 +17,10 @@ class BackendNotAvailableError(MinicnnError, RuntimeError):
     """The backend asked for cannot run here; the message says what is missing and how to get it."""
 
 
+class DeviceMemoryError(MinicnnError, MemoryError):
+    """The GPU has too little memory; the message says how much was asked for and how to ask for less."""
+
+
 class DivergedError(MinicnnError, ArithmeticError):
     """Training produced a loss that is not finite; the message names the epoch and the batch."""
 

@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 from functools import lru_cache
 
+from minicnn.backend.fused import FusedPrimitives
+
 
 def output_size(size, kernel, stride, padding=0):
     """How many windows of ``kernel`` fit into ``size`` padded pixels: (size + 2 padding - kernel) // stride + 1."""
@@ -40,7 +42,7 @@ class Workspace:
         return buffer
 
 
-class Backend:
+class Backend(FusedPrimitives):
     """An array namespace ``xp`` (numpy or cupy) plus primitives that run on it.
 
     Feature maps are ``(C, H, W, N)``: samples last. Sizes, strides and paddings are pairs (vertical,

@@ -1,17 +1,19 @@
 """CuPy on an NVIDIA GPU: array code as everywhere, and handwritten kernels for the primitives."""
 
 import functools
+from contextlib import contextmanager
 
 import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
-from minicnn.errors import BackendNotAvailableError
+from minicnn.backend.cupy_fused import FusedKernels
+from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
 
 INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
 
 
-class CupyBackend(Backend):
+class CupyBackend(FusedKernels, Backend):
     """Overrides the primitives of ``Backend``, which says what they compute, with kernels/*.cu.
 
     Raises BackendNotAvailableError where CuPy, the NVIDIA driver or a device is missing.
@@ -22,11 +24,44 @@ class CupyBackend(Backend):
     def __init__(self):
         super().__init__(usable_cupy())
 
+    def asarray(self, a, dtype=None):
+        try:
+            return super().asarray(a, dtype)
+        except self.out_of_memory as error:
+            raise self.memory_error(error) from error
+
     def to_numpy(self, a):
         return self.xp.asnumpy(a)
 
     def synchronize(self):
         self.xp.cuda.Device().synchronize()
+
+    def empty(self, shape, dtype):
+        try:
+            return super().empty(shape, dtype)
+        except self.out_of_memory as error:
+            raise self.memory_error(error) from error
+
+    @contextmanager
+    def reuse_buffers(self):
+        try:
+            with super().reuse_buffers() as workspace:
+                yield workspace
+        except self.out_of_memory as error:
+            raise self.memory_error(error) from error
+
+    @property
+    def out_of_memory(self):
+        """What CuPy raises where device memory does not suffice."""
+        return self.xp.cuda.memory.OutOfMemoryError
+
+    def memory_error(self, error):
+        """A DeviceMemoryError in place of CuPy's; what CuPy's pool keeps for later is given back to the device."""
+        self.xp.get_default_memory_pool().free_all_blocks()
+        return DeviceMemoryError(
+            f"the GPU is out of memory: {error} Take a smaller batch (--batch-size), float32 instead of float64, or "
+            "end other programs that use it (nvidia-smi lists them)"
+        )
 
     def im2col(self, x, kernel_size, stride, padding):
         x = self._real("x", x)
@@ -42,6 +77,18 @@ class CupyBackend(Backend):
         dx = self.empty(x_shape, cols.dtype)
         self._launch("col2im.cu", "col2im", dx, x_shape[2] * x_shape[3], (cols, dx), sizes)
         return dx
+
+    def scaled_tanh(self, x, amplitude, slope, out):
+        x = self._real("x", x)
+        self._reals(x=x, out=out)
+        arguments = (x, out, np.int64(out.size), float(amplitude), float(slope))
+        kernels.launch_flat(self.xp, "squash.cu", "scaled_tanh", out, arguments)
+
+    def scaled_tanh_backward(self, dy, y, amplitude, slope, out):
+        dy, y = self._real("dy", dy), self._real("y", y)
+        self._reals(dy=dy, y=y, out=out)
+        arguments = (dy, y, out, np.int64(out.size), float(amplitude), float(slope))
+        kernels.launch_flat(self.xp, "squash.cu", "scaled_tanh_backward", out, arguments)
 
     def window_sum(self, x, size, stride):
         x = self._real("x", x)
@@ -79,14 +126,24 @@ class CupyBackend(Backend):
 
     def _real(self, name, a):
         """``a`` as the kernels need it: on the device, float32 or float64, C-contiguous."""
-        if not isinstance(a, self.xp.ndarray):
-            raise TypeError(f"{name} must be a CuPy array (backend.asarray makes one), got {type(a).__name__}")
+        self._resident(name, a)
         if a.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name} must be float32 or float64, got {a.dtype}")
         return self.xp.ascontiguousarray(a)
 
+    def _resident(self, name, a):
+        """Raise unless ``a`` is an array on the current device."""
+        if not isinstance(a, self.xp.ndarray):
+            raise TypeError(f"{name} must be a CuPy array (backend.asarray makes one), got {type(a).__name__}")
+        current = self.xp.cuda.Device().id
+        if a.device.id != current:
+            raise ValueError(
+                f"{name} lies on CUDA device {a.device.id}, but device {current} is the current one: work inside "
+                f"`with cupy.cuda.Device({a.device.id}):`, or copy it with cupy.asarray there"
+            )
+
     def _launch(self, file, name, out, columns, arrays, integers):
-        kernels.launch(self.xp, file, name, out, columns, arrays, integers)
+        kernels.launch(self.xp, file, name, out, columns, (*arrays, *integers))
 
 
 def _convolution_sizes(x_shape, kernel_size, stride, padding):

@@ -11,10 +11,16 @@ THREADS = 256
 """Threads in a block."""
 
 MAX_BLOCKS_DOWN = 65535
-"""CUDA's limit to blockIdx.y; threads loop over the rows beyond it."""
+"""CUDA's limit to blockIdx.y and blockIdx.z."""
 
 MAX_AXIS = 2**30
 """Rows and columns are counted in 32 bits; half of that leaves room for one more step of the row loop."""
+
+SHARED_MEMORY = 48 * 1024
+"""Bytes of shared memory that a block gets on every GPU."""
+
+NULL = np.intp(0)
+"""A null pointer, for an array that a kernel can do without."""
 
 
 def source(file):
@@ -54,19 +60,48 @@ def kernel(cupy, file, name, dtype):
     return compiled(cupy, file, dtype).get_function(name)
 
 
-def launch(cupy, file, name, out, columns, arrays, integers):
+def run(cupy, file, name, dtype, grid, block, arguments, shared=0):
+    """Launch kernel ``name`` of ``kernels/file``, compiled for ``dtype``, on the current stream.
+
+    Of the arguments a Python int becomes ``int``, a float ``real``, None a null pointer; arrays and NumPy scalars
+    stay. Raises ValueError for a grid or an amount of shared memory that CUDA has no room for.
+    """
+    if max((*grid, 1)[1:]) > MAX_BLOCKS_DOWN or grid[0] > MAX_AXIS:
+        raise ValueError(f"{name}: a grid of {grid} blocks is too large for CUDA; take a smaller batch or layer")
+    if shared > SHARED_MEMORY:
+        raise ValueError(f"{name}: a block needs {shared:,} bytes of shared memory, a GPU has {SHARED_MEMORY:,}")
+    real = np.float32 if dtype == "float32" else np.float64
+    converted = [
+        np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else NULL if a is None else a
+        for a in arguments  # CuPy would pass a plain int as 64 bits
+    ]
+    kernel(cupy, file, name, dtype)(grid, block, tuple(converted), shared_mem=shared)
+
+
+def launch(cupy, file, name, out, columns, arguments):
     """Run kernel ``name`` of ``kernels/file`` with a thread for each element of ``out``, rows of ``columns``.
 
-    ``arrays`` are C-contiguous; ``integers`` become ``int``. Blocks are as wide as a row needs, in whole warps
-    of 32, and as high as THREADS then allows, so that short rows (a batch of 1) do not leave threads idle.
+    Blocks are as wide as a row needs, in whole warps of 32, and as high as THREADS then allows, so that short rows
+    (a batch of 1) do not leave threads idle.
     """
     if out.size == 0:
         return
     rows = out.size // columns
-    if max(rows, columns) > MAX_AXIS:
-        raise ValueError(f"{name}: {rows} rows of {columns} elements are too large for the kernel (2^30 each)")
+    check_axes(name, rows, columns)
     wide = min(THREADS, -(-columns // 32) * 32)
     high = THREADS // wide
     grid = (-(-columns // wide), min(-(-rows // high), MAX_BLOCKS_DOWN))
-    arguments = (*arrays, *(np.int32(i) for i in integers))  # CuPy would pass a plain int as 64 bits
-    kernel(cupy, file, name, out.dtype.name)(grid, (wide, high), arguments)
+    run(cupy, file, name, out.dtype.name, grid, (wide, high), arguments)
+
+
+def launch_flat(cupy, file, name, out, arguments):
+    """Run kernel ``name`` of ``kernels/file`` with a thread for each element of ``out``, whatever its shape."""
+    if out.size:
+        blocks = min(-(-out.size // THREADS), MAX_BLOCKS_DOWN)
+        run(cupy, file, name, out.dtype.name, (blocks,), (THREADS,), arguments)
+
+
+def check_axes(name, rows, columns):
+    """ValueError where an axis is too long for a kernel's 32-bit counters."""
+    if max(rows, columns) > MAX_AXIS:
+        raise ValueError(f"{name}: {rows} rows of {columns} elements are too large for the kernel (2^30 each)")

@@ -14,8 +14,7 @@ from minicnn.training.evaluate import evaluate
 from minicnn.training.history import History
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import CtrlC, Progress
-from minicnn.training.step import GradientStep
-from minicnn.training.workers import WorkerPool
+from minicnn.training.stepping import step_maker, steps
 
 
 def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, schedule=None, seed=0, workers=1,
@@ -64,25 +63,22 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             text = f"{what} in epoch {run.epoch + 1}, batch {run.batch}, at lr {optimizer.lr:g}: try a smaller lr"
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
-    gradient = GradientStep(network, loss, train) if workers == 1 else WorkerPool(network, loss, train, workers)
-    with CtrlC() as stop, gradient as gradient_of:
+    rate = schedule or (lambda epoch: optimizer.lr)
+    maker = step_maker(network, loss, optimizer, train, batch_size, workers)
+    with CtrlC() as stop, maker as gradient_of:
         while run.epoch < epochs and not stop.requested:
             epoch_start = random_state(run.rng)
             seconds = prepare(gradient_of, run)
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
+            left = batches[run.batch :]  # all of them, or those from where ``resume`` goes on
+            rates = (rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches)))
             with _bar(run, epochs, len(train.labels), progress) as bar, run.timed():
-                for indices in batches[run.batch :]:  # from 0, or from where ``resume`` goes on
-                    if schedule is not None:
-                        optimizer.lr = schedule(run.epoch + run.batch / len(batches))
-                    batch_loss, batch_errors = gradient_of(indices)
+                for indices, batch_loss, batch_errors in steps(gradient_of, optimizer, left, rates, stop):
                     run.add(batch_loss, batch_errors, len(indices))
                     check(math.isfinite(batch_loss), f"the loss is {batch_loss}")
-                    optimizer.step()
                     bar.update(len(indices))
                     if run.batch % 10 == 0 or run.batch == len(batches):
                         bar.set_postfix_str(f"loss {run.mean_loss:.4f}, error {run.error_rate:.2%}", refresh=False)
-                    if stop.requested:
-                        break
             weights = network.backend.to_numpy(network.vector.values)
             check(np.isfinite(weights).all(), "the weights are not finite")
             if run.batch < len(batches):

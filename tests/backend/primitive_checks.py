@@ -10,6 +10,7 @@ REFERENCE = Backend(np)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 
 PRIMITIVES = ("im2col", "col2im", "window_sum", "window_spread", "max_pool", "max_pool_backward")
+"""Those that take a geometry; ``agree_on_vectors`` is for the others."""
 
 
 @st.composite
@@ -70,3 +71,15 @@ def agree(backend, primitive, arguments):
     after = [backend.to_numpy(a) for a in on_device if hasattr(a, "dtype")]
     for old, new in zip(before, after):
         np.testing.assert_array_equal(old, new, err_msg=f"{primitive} wrote to its input")
+
+
+def agree_on_vectors(backend, shape, dtype, seed):
+    """squared_distances and both directions of scaled_tanh, for x of this shape (J, N)."""
+    rng = np.random.default_rng(seed)
+    x, y, dy = rng.standard_normal((3, *shape)).astype(dtype)
+    agree(backend, "squared_distances", (x, rng.choice((-1.0, 1.0), (10, len(x))).astype(dtype)))
+    for name, arguments in (("scaled_tanh", (x,)), ("scaled_tanh_backward", (dy, y))):
+        expected, given = np.empty_like(x), backend.empty(x.shape, x.dtype)
+        getattr(REFERENCE, name)(*arguments, 1.7159, 2 / 3, out=expected)
+        getattr(backend, name)(*map(backend.asarray, arguments), 1.7159, 2 / 3, out=given)
+        np.testing.assert_allclose(backend.to_numpy(given), expected, rtol=0, atol=TOLERANCE[dtype])

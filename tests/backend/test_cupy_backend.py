@@ -14,7 +14,8 @@ from primitive_checks import dtypes, geometries, seeds
 from minicnn import backend as backends
 from minicnn.backend import Backend, kernels
 from minicnn.backend.cupy_backend import CupyBackend
-from minicnn.errors import BackendNotAvailableError
+from minicnn.backend.cupy_fused import FusedKernels
+from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -52,6 +53,14 @@ def test_every_primitive_runs_its_kernel(device, primitive):
 ])  # fmt: skip
 def test_particular_sizes(device, primitive, geometry):
     primitive_checks.check(device, primitive, geometry, "float32", 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(84, 65), (1, 1), (300, 3)])
+def test_vector_primitives_agree_with_the_reference(device, shape, dtype):
+    del device.xp.launched[:]
+    primitive_checks.agree_on_vectors(device, shape, dtype, 1)
+    assert device.xp.launched == ["squared_distances", "scaled_tanh", "scaled_tanh_backward"]
 
 
 def test_rows_beyond_the_largest_grid(device, monkeypatch):
@@ -161,6 +170,36 @@ def test_a_kernel_that_does_not_compile_shows_the_log(device, monkeypatch):
         kernels.compiled(device.xp, "broken.cu", "float32")
 
 
+def test_arrays_on_another_device_are_refused(device):
+    x = device.asarray(np.ones((1, 4, 4, 2), "float32"))
+    with device_stand_in.Device(1):
+        with pytest.raises(ValueError, match=r"x lies on CUDA device 0, but device 1 is the current one: work inside"):
+            device.window_sum(x, (2, 2), (2, 2))
+        there = device.asarray(np.ones(3, "float32"))
+    with pytest.raises(ValueError, match="values lies on CUDA device 1, but device 0 is the current one"):
+        device.sgd_update(there, there, there, there, False, there)
+    device.window_sum(x, (2, 2), (2, 2))
+
+
+@pytest.mark.parametrize("ask", [
+    lambda device: device.empty((1000, 1000), np.float32),
+    lambda device: device.asarray(np.ones((1000, 1000), np.float32)),
+    lambda device: reused(device, lambda: device.xp.zeros((1000, 1000), np.float32)),
+])  # fmt: skip
+def test_too_little_memory_says_how_much_was_asked_for(device, monkeypatch, ask):
+    monkeypatch.setattr(device_stand_in.Memory, "used", 0)
+    monkeypatch.setattr(device_stand_in.Memory, "limit", 1_000_000)
+    with pytest.raises(DeviceMemoryError, match=r"out of memory: .*4,000,000 bytes.*smaller batch \(--batch"):
+        ask(device)
+    assert device.workspace is None
+    np.testing.assert_array_equal(device.to_numpy(device.asarray(np.ones(3))), 1)  # the process stays usable
+
+
+def reused(device, function):
+    with device.reuse_buffers():
+        return function()
+
+
 def import_cupy_raises(monkeypatch, error):
     real = builtins.__import__
 
@@ -229,5 +268,5 @@ def test_includes_are_inlined():
 
 
 def test_every_overridden_primitive_is_one_of_the_reference():
-    own = {name for name in vars(CupyBackend) if not name.startswith("_")} - {"name"}
-    assert own <= set(dir(Backend))
+    own = {name for part in (CupyBackend, FusedKernels) for name in vars(part) if not name.startswith("_")}
+    assert own - {"name", "out_of_memory", "memory_error"} <= set(dir(Backend))

@@ -46,6 +46,11 @@ def test_particular_sizes_on_the_gpu(primitive, geometry, dtype):
     primitive_checks.check(DEVICE, primitive, geometry, dtype, 1)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_vector_primitives_on_the_gpu(dtype):
+    primitive_checks.agree_on_vectors(DEVICE, (84, 65), dtype, 1)
+
+
 def test_nan_is_the_largest_on_the_gpu():
     x = np.random.default_rng(4).standard_normal((2, 6, 6, 3)).astype("float32")
     x[0, 1, 1], x[1, 0, 0, 0] = np.nan, np.nan

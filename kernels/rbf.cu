@@ -1,0 +1,106 @@
+// LeNet-5's output layer and both of the paper's criteria, forward and backward, in one kernel.
+//
+//     y_i = sum_j (x_j - w_ij)²                                  (equation 7)
+//     equation 8 (discriminative = 0):  E = y_D,                                      g_i = [i = D]
+//     equation 9 (discriminative = 1):  E = y_D + log(exp(-rubbish) + sum_i exp(-y_i)),
+//                                       g_i = [i = D] - exp(-y_i) / (exp(-rubbish) + sum_k exp(-y_k))
+//     d_j = scale · f'(x_j) · 2 (x_j sum_i g_i - sum_i g_i w_ij)
+//
+//     x (J, N), w (K, J) fixed prototypes, labels (N,)  ->  d (J, N), the loss of each block of 32 samples and how many
+//     of them have a nearest prototype other than their label's (see criterion.cuh)
+//
+// scale is 1/N for a mean over the batch, 1 for a sum. f' goes through the squashing function that x came from. The
+// smallest of all exponents is taken out of the logarithm first, so that nothing overflows.
+//
+// Threads:  a block (32, 8): 32 samples, 8 threads each. Thread y adds up every 8th feature of a distance, and later
+//           writes every 8th feature of d.
+// Memory:   x is read K + 1 times, in runs of 32 samples, all but the first from cache. Distances and g lie in dynamic
+//           shared memory: K · 32 elements each, and 8 · 32 for sums.
+// Cost:     2·K·J multiply-adds a sample forward, K·J backward.
+
+#include "common.cuh"
+#include "squash.cuh"
+#include "criterion.cuh"
+
+extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
+    const real* __restrict__ x, const real* __restrict__ prototypes, const int* __restrict__ labels,
+    const int* __restrict__ step, real* __restrict__ d, double* __restrict__ losses, int* __restrict__ errors,
+    int features, int classes, int batch, int blocks, int discriminative, real rubbish, real scale,
+    int squashed, real amplitude, real slope)
+{
+    DYNAMIC_SHARED(real, room);
+    __shared__ CriterionMemory memory;
+    real* y = room;                           // y[i · 32 + sample]
+    real* g = room + classes * SAMPLES;       // g[i · 32 + sample]
+    real* sums = room + 2 * classes * SAMPLES;  // sums[helper · 32 + sample]
+    int sample = threadIdx.x, helper = threadIdx.y;
+    int n = blockIdx.x * SAMPLES + sample;
+    bool inside = n < batch;
+
+    for (int i = 0; i < classes; i++) {
+        real sum = 0;
+        if (inside)
+            for (int j = helper; j < features; j += HELPERS) {
+                real difference = x[(offset)j * batch + n] - prototypes[i * features + j];
+                sum += difference * difference;
+            }
+        sums[helper * SAMPLES + sample] = sum;
+        __syncthreads();
+        if (helper == 0) {
+            for (int h = 1; h < HELPERS; h++) sum += sums[h * SAMPLES + sample];
+            y[i * SAMPLES + sample] = sum;
+        }
+        __syncthreads();
+    }
+
+    if (helper == 0 && inside) {
+        int label = labels[n], nearest = 0;
+        for (int i = 1; i < classes; i++)
+            if (y[i * SAMPLES + sample] < y[nearest * SAMPLES + sample]) nearest = i;
+        real loss = y[label * SAMPLES + sample], total = 0;
+        if (discriminative) {
+            real smallest = y[nearest * SAMPLES + sample];
+            if (rubbish < smallest) smallest = rubbish;
+            total = exp(smallest - rubbish);
+            for (int i = 0; i < classes; i++) total += exp(smallest - y[i * SAMPLES + sample]);
+            loss += log(total) - smallest;
+            for (int i = 0; i < classes; i++)
+                g[i * SAMPLES + sample] = -exp(smallest - y[i * SAMPLES + sample]) / total;
+            g[label * SAMPLES + sample] += 1;
+        } else {
+            for (int i = 0; i < classes; i++) g[i * SAMPLES + sample] = i == label;
+        }
+        memory.loss[sample] = loss;
+        memory.wrong[sample] = nearest != label;
+    }
+    __syncthreads();
+
+    if (inside) {
+        Squash squash = {squashed, amplitude, slope};
+        real total = 0;
+        for (int i = 0; i < classes; i++) total += g[i * SAMPLES + sample];
+        for (int j = helper; j < features; j += HELPERS) {
+            real value = x[(offset)j * batch + n], pulled = 0;
+            for (int i = 0; i < classes; i++) pulled += g[i * SAMPLES + sample] * prototypes[i * features + j];
+            d[(offset)j * batch + n] = scale * squash.derivative(value) * 2 * (value * total - pulled);
+        }
+    }
+    add_up(memory, batch, step, losses, errors, blocks);
+}
+
+// The distances alone, for evaluation: y[i, n], one thread each, row = i, column = n.
+extern "C" __global__ void squared_distances(
+    const real* __restrict__ x, const real* __restrict__ prototypes, real* __restrict__ y,
+    int features, int classes, int batch)
+{
+    int n = thread_column();
+    if (n >= batch) return;
+    for (int i = thread_row(); i < classes; i += row_step()) {
+        real sum = 0;
+        for (int j = 0; j < features; j++) {
+            real difference = x[(offset)j * batch + n] - prototypes[(offset)i * features + j];
+            sum += difference * difference;
+        }
+        y[(offset)i * batch + n] = sum;
+    }
+}

@@ -1,0 +1,70 @@
+// The gradient of a layer's weights and bias, as sums over parts of the outputs ("split-K"), each part by itself.
+//
+//     partial[s, o, k] = sum over l in part s of d[o, l] · cols[k, l]     for k < K,  l = (h, w, n)
+//     partial[s, o, K] = sum over l in part s of d[o, l]                  (the bias, as if cols had a row of ones)
+//
+//     d (C_out, H_out, W_out, N), x (C, H, W, N)  ->  partial (splits, C_out, K + 1),  K = KH·C·KW
+//
+// The sum over outputs is long (50,176 terms in LeNet-5's C1, for 156 numbers): one block would do it slowly. Part s
+// has `length` outputs from s·length on. gradient_sum.cu adds the parts in a fixed order, so that the result has the
+// same bits in every run; atomics would not. A fully connected layer is a convolution on 1x1 images.
+//
+// Threads:  a block (32, 8) computes 16 maps o (threadIdx.y and + 8) times 32 weights k (threadIdx.x) of one part.
+//               grid (ceil((K + 1) / 32), ceil(C_out / 16), splits)
+// Memory:   TILE outputs at a time lie in shared memory, loaded in runs of contiguous samples; a row is TILE + 1 long,
+//           so that the 32 threads of a warp, each on a row of its own, read 32 different banks.
+// Cost:     2 multiply-adds for 3 reads of shared memory.
+
+#include "common.cuh"
+#include "receptive.cuh"
+
+const int TILE = 64, MAPS = 16, WEIGHTS = 32, LANES = 32, WARPS = 8;
+
+extern "C" __global__ void __launch_bounds__(256) weight_gradient(
+    const real* __restrict__ d, const real* __restrict__ x, real* __restrict__ partial,
+    int channels, int height, int width, int batch, int h_out, int w_out,
+    int kh, int kw, int sh, int sw, int ph, int pw,
+    int maps, int length)
+{
+    __shared__ real gradients[MAPS][TILE + 1];
+    __shared__ real pixels[WEIGHTS][TILE + 1];
+    Geometry g = {channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw};
+    Receptive cols = {x, g, 0, 0, 0};
+    int depth = kh * channels * kw, columns = h_out * w_out * batch;
+    int lane = threadIdx.x, warp = threadIdx.y;
+    int first_k = blockIdx.x * WEIGHTS, first_o = blockIdx.y * MAPS;
+    int begin = blockIdx.z * length;
+    int end = columns - begin < length ? columns : begin + length;
+
+    Receptive::Key keys[WEIGHTS / WARPS];
+    for (int i = 0; i < WEIGHTS / WARPS; i++) keys[i] = cols.key(first_k + warp + i * WARPS);
+
+    real sum[MAPS / WARPS] = {0, 0};
+    for (int start = begin; start < end; start += TILE) {
+        for (int t = lane; t < TILE; t += LANES) {
+            int l = start + t;
+            bool inside = l < end;
+            if (inside) cols.column(l);
+            for (int i = 0; i < WEIGHTS / WARPS; i++) {
+                int k = first_k + warp + i * WARPS;
+                real pixel = k == depth ? real(1) : inside && k < depth ? cols(keys[i]) : real(0);
+                pixels[warp + i * WARPS][t] = pixel;
+            }
+            for (int i = 0; i < MAPS / WARPS; i++) {
+                int o = first_o + warp + i * WARPS;
+                gradients[warp + i * WARPS][t] = inside && o < maps ? d[(offset)o * columns + l] : real(0);
+            }
+        }
+        __syncthreads();
+#pragma unroll 8
+        for (int t = 0; t < TILE; t++)
+            for (int i = 0; i < MAPS / WARPS; i++) sum[i] += gradients[warp + i * WARPS][t] * pixels[lane][t];
+        __syncthreads();  // before the next tile overwrites this one
+    }
+
+    int k = first_k + lane;
+    for (int i = 0; i < MAPS / WARPS; i++) {
+        int o = first_o + warp + i * WARPS;
+        if (o < maps && k <= depth) partial[((offset)blockIdx.z * maps + o) * (depth + 1) + k] = sum[i];
+    }
+}
