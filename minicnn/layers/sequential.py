@@ -142,7 +142,9 @@ class Sequential(Layer):
         shares = [starts[i * len(starts) // threads : (i + 1) * len(starts) // threads] for i in range(threads)]
         contexts = [copy_context() for _ in shares]  # np.errstate and the like hold in every thread
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-            parts = pool.map(lambda context, *job: context.run(run, *job), contexts, networks, shares)
+            # a single share stays in this thread, whose current device and stream are the caller's
+            start = pool.map if threads > 1 else map
+            parts = start(lambda context, *job: context.run(run, *job), contexts, networks, shares)
             return self.backend.xp.concatenate([batch for part in parts for batch in part], axis=-1)
 
     def input(self, images):

@@ -33,7 +33,7 @@ class GradientStep:
         return self
 
     def __exit__(self, *error):
-        self._cleanup.close()
+        self._cleanup.__exit__(*(error or (None, None, None)))
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""

@@ -101,7 +101,10 @@ def draw(lines, path):
 
     names = list(dict.fromkeys(line["run"] for line in lines if line["test_error"] < 0.06))
     with sheet(path, layout="constrained") as figure:
-        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+        columns = min(3, len(names))
+        panels = figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False).ravel()
+        for axes in panels[len(names) :]:
+            axes.set_visible(False)
         for axes, name in zip(panels, names):
             of_run = [line for line in lines if line["run"] == name]
             for key, colour, what in (("train_errors", BLUE, "training"), ("test_errors", ORANGE, "test")):
@@ -118,7 +121,8 @@ def draw(lines, path):
             axes.set_yticks([0.2, 0.35, 0.5, 0.95, 2, 5], ["0.2", "0.35", "0.5", "0.95", "2", "5"])
             axes.minorticks_off()
             axes.grid(axis="y", color="0.88")
-        panels[0].set_ylabel("digits misread (%)")
+        for axes in panels[::columns]:
+            axes.set_ylabel("misread (%)")
         figure.suptitle("LeNet-5: error against passes over the training set")
         figure.get_layout_engine().set(rect=(0, 0.08, 1, 0.92))  # the legend stands below all panels
         figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
