@@ -16,7 +16,7 @@ import minicnn as mc
 from minicnn.models.lenet5 import INPUT_SHAPE
 from minicnn.training.recipes import INITIALISERS, LOSSES, RECIPES
 
-OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "batch_size", "epochs", "init")
+OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "weight_decay", "batch_size", "epochs", "init")
 SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "workers")
 """The options that a checkpoint keeps and --resume restores."""
 
@@ -35,7 +35,8 @@ def main(arguments=None):
     recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
     say(f"recipe:   {args.recipe} ({recipe.about})")
     say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {args.loss} loss, "
-        f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, seed {args.seed}"
+        f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, "
+        f"weight decay {args.weight_decay:g}, seed {args.seed}"
         f"{', digits distorted anew in every epoch' * args.distort}")  # fmt: skip
     if args.resume:
         say(f"resumed:  {where_it_stands(args)}")
@@ -158,10 +159,13 @@ def parse(arguments):
     add("--lr", type=rate, help="first learning rate, from which the recipe's schedule falls (default: %(default)s)")
     add("--momentum", type=number(float, "at least 0 and below 1", lambda x: 0 <= x < 1),
         help="of the optimizer (default: %(default)s)")  # fmt: skip
+    add("--weight-decay", type=number(float, "at least 0 and finite", lambda x: 0 <= x < math.inf),
+        help="so much of each weight is added to its gradient (default: %(default)s)")  # fmt: skip
     add("--mu", type=rate, help="keeps the paper's steps, lr / (mu + curvature), bounded (default: %(default)s)")
     add("--loss", choices=LOSSES, help="rbf: equation 8 of the paper; map: equation 9 with --j; softmax: equation 9 "
         "with j infinite (default: %(default)s)")  # fmt: skip
-    add("--j", type=rate, help="distance of the rubbish class for --loss map (default: %(default)s)")
+    add("--j", type=rate, help="distance of the rubbish class for --loss map: digits nearer to their prototype "
+        "are let go (default: %(default)s)")
     add("--init", choices=INITIALISERS, help="initial weights: lecun1998: uniform in ±2.4 / fan-in, as published; "
         "fan-in: in ±1 / sqrt(fan-in) (default: %(default)s)")  # fmt: skip
     add("--distort", action="store_true", help="train on random distortions of the digits, new ones in every epoch")

@@ -17,7 +17,7 @@ from minicnn.serialization import load_npz, save_npz
 from minicnn.training import RECIPES
 
 PACKAGE = Path(pretrained.__file__).parent
-USED = {"sgd": {"loss", "optimizer", "lr", "momentum", "schedule", "batch_size", "epochs", "init"}}
+USED = {"sgd": {"loss", "optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs", "init"}}
 USED["sdlm"] = USED["sgd"] | {"mu"}
 """What a recipe of either optimizer depends on, for the card."""
 

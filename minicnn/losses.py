@@ -107,7 +107,9 @@ class MAPLoss(Loss):
     """E = mean of y_D + log(exp(-j) + sum_i exp(-y_i)), distances y (LeCun et al. 1998, equation 9).
 
     The second term pushes the other classes away; the rubbish class at distance j > 0 keeps distances that are
-    already large from mattering. j = inf is softmax cross-entropy on -y.
+    already large from mattering. j = inf is softmax cross-entropy on -y. While the other classes are far away,
+    dE/dy_D = 1 / (1 + exp(j - y_D)) up to 1/N: a digit farther than j from its prototype is pulled there as by
+    equation 8, a digit nearer than j is let go. A j near 0 so makes equation 8 of it.
 
     backward: dE/dy_i = 1/N ([i = D] - p_i), p_i = exp(-y_i) / (exp(-j) + sum_k exp(-y_k));
     second_backward: d²E/dy_i² = 1/N p_i (1 - p_i).

@@ -53,6 +53,14 @@ def test_gradients_of_the_squared_error(reduction, shape, seed):
     assert report, report
 
 
+@pytest.mark.parametrize("distance", [0.5, 10.0, 25.0])
+def test_far_from_other_classes_the_map_criterion_lets_go_of_digits_nearer_than_j(distance):
+    y = np.array([[1000.0], [distance], [1000.0]])
+    loss = MAPLoss(10.0)
+    loss.forward(y, [1])
+    assert loss.backward()[:, 0] == pytest.approx([0, 1 / (1 + math.exp(10 - distance)), 0])
+
+
 def test_the_criteria_by_hand():
     y, labels = np.array([[1.0, 4.0], [2.0, 0.5]]), [0, 1]
     assert RBFLoss().forward(y, labels) == pytest.approx((1 + 0.5) / 2)

@@ -1,11 +1,11 @@
 """Test errors of the recipes over several seeds: the results table of the README, and its picture.
 
 Trains LeNet-5 once for every recipe, with and without distortions, and seed, on all of MNIST; each finished run is
-a line of JSON. Stop it at any time: the same command goes on, within a run too. With --validation the last 10,000
-training digits take the place of the test set, which is how hyper-parameters are chosen; --set changes one.
+a line of JSON with its settings. Stop it at any time: the same command goes on, within a run too. With --validation the
+last 10,000 training digits take the place of the test set, which is how settings are chosen; --set changes some.
 
     python tests/benchmarks/error_rates.py --data DIR --jobs 2
-    python tests/benchmarks/error_rates.py --data DIR --validation --runs default --seeds 2 --set lr=0.003
+    python tests/benchmarks/error_rates.py --data DIR --validation --runs default --set lr=0.003 --output trials.jsonl
 """
 
 import argparse
@@ -14,73 +14,119 @@ import multiprocessing
 import statistics
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import minicnn as mc
 from minicnn.files import atomic_write
-from minicnn.training import RECIPES, fit
+from minicnn.training import RECIPES, Recipe, fit
 
 RESULTS = Path(__file__).parent / "results"
-RUNS = ("default", "default+distort", "long", "long+distort", "paper", "paper-steady", "paper-steady+distort")
+RUNS = (*RECIPES, *(f"{recipe}+distort" for recipe in RECIPES))
 PAPER = {"test": 0.0095, "test with distortions": 0.0080, "train after 19 passes": 0.0035}
 """What LeCun et al. 1998 report, section III.C."""
 
 
-def train_once(name, seed, changes, data, validation, epochs, scratch):
-    """One run -> its line of the results."""
-    recipe_name, *distort = name.split("+")
-    recipe = replace(RECIPES[recipe_name], **changes)
-    train, test = mc.data.load_mnist(data, progress=False)
-    if validation:
-        train, test = train.subset(slice(0, 50_000)), train.subset(slice(50_000, None))
-    net = mc.models.lenet5(rng=seed, init=recipe.initialiser())
-    optimizer, loss = recipe.make_optimizer(net.parameters()), recipe.make_loss()
-    checkpoint = scratch / f"{name}-{seed}.npz"
-    history = fit(
-        net, loss, optimizer, train, test, epochs=epochs or recipe.epochs, batch_size=recipe.batch_size,
-        schedule=recipe.make_schedule(), seed=seed, augment=mc.data.Distortion() if distort else None,
-        checkpoint=checkpoint, resume=checkpoint if checkpoint.exists() else None, progress=False,
-    )  # fmt: skip
-    checkpoint.unlink()
-    line = {
-        "run": name, "seed": seed, "test_error": history[-1]["test_error"],
-        "train_error": mc.training.evaluate(net, train).error_rate,
-        "seconds": round(sum(r["seconds"] for r in history), 1),
-        "augment_seconds": round(sum(r.get("augment_seconds", 0) for r in history), 1),
-        "test_errors": [r["test_error"] for r in history], "train_errors": [r["train_error"] for r in history],
-    }  # fmt: skip
-    if "step_min" in history[0]:
-        line["steps"] = [[r["step_min"], r["step_max"]] for r in history]
-    return line
+@dataclass(frozen=True)
+class Run:
+    """One way of training, whatever the seed."""
+
+    name: str
+    recipe: Recipe
+    distortion: mc.data.Distortion | None
+    passes: int
+    validation: bool
+
+    @classmethod
+    def named(cls, name, changes=(), passes=None, validation=False):
+        """The recipe ``name``, ``name+distort`` too, with changes NAME=VALUE of the recipe or of the distortions.
+
+        Raises ValueError for a change of something that neither has, or to a value that it cannot take.
+        """
+        recipe, *distort = name.split("+")
+        recipe, distortion = RECIPES[recipe], mc.data.Distortion() if distort else None
+        for change in changes:
+            key, _, value = change.partition("=")
+            if distortion and hasattr(distortion, key):
+                distortion = replace(distortion, **{key: float(value)})
+            elif key in recipe.settings():
+                recipe = replace(recipe, **{key: type(getattr(recipe, key))(value)})
+            else:
+                known = ", ".join((*recipe.settings(), *(asdict(distortion) if distortion else ())))
+                raise ValueError(f"--set takes NAME=VALUE with a name of {known}; got {change!r} for {name}")
+        return cls(" ".join((name, *changes)), recipe, distortion, passes or recipe.epochs, validation)
+
+    def settings(self):
+        """All that a result depends on but the seed and the code."""
+        distortion = asdict(self.distortion) if self.distortion else None
+        recipe = self.recipe.settings()
+        return {**recipe, "distortion": distortion, "passes": self.passes, "validation": self.validation}
+
+    def __call__(self, seed, data, scratch):
+        """Train, resuming what an interrupted call left in the directory scratch -> its line of the results."""
+        train, test = mc.data.load_mnist(data, progress=False)
+        if self.validation:
+            train, test = train.subset(slice(0, 50_000)), train.subset(slice(50_000, None))
+        recipe, checkpoint = self.recipe, scratch / f"{self.name}-{seed}.npz"
+        net = mc.models.lenet5(rng=seed, init=recipe.initialiser())
+        history = fit(
+            net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,
+            batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=seed, augment=self.distortion,
+            checkpoint=checkpoint, resume=checkpoint if checkpoint.exists() else None, progress=False,
+        )  # fmt: skip
+        line = {
+            "run": self.name, "seed": seed, "test_error": history[-1]["test_error"],
+            "train_error": mc.training.evaluate(net, train).error_rate,
+            "seconds": round(sum(r["seconds"] for r in history), 1),
+            "augment_seconds": round(sum(r.get("augment_seconds", 0) for r in history), 1),
+            "test_errors": [r["test_error"] for r in history], "train_errors": [r["train_error"] for r in history],
+        }  # fmt: skip
+        if "step_min" in history[0]:
+            line["steps"] = [[r["step_min"], r["step_max"]] for r in history]
+        checkpoint.unlink()
+        return {**line, "settings": self.settings()}
 
 
 class Results:
-    """A file of JSON lines: what the runs have in common, then a line each. Raises SystemExit for other settings."""
+    """A file of JSON lines, one a run and seed, in the order of both."""
 
-    def __init__(self, path, settings):
-        self.path, self.lines = path, []
-        if path.exists():
-            first, *self.lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-            if first != settings:
-                raise SystemExit(
-                    f"error: {path} was made with other settings: {first}, not {settings}; give another --output"
-                )
-        self.settings = settings
+    def __init__(self, path):
+        self.path = path
 
-    def done(self, run, seed):
-        return any((line["run"], line["seed"]) == (run, seed) for line in self.lines)
+    def lines(self):
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+
+    def lacking(self, runs, seeds):
+        """The (run, seed) that are still to be trained.
+
+        Raises ValueError if the file has one of the runs with other settings, or was made on other test digits.
+        """
+        lines = self.lines()
+        for run in runs:
+            now = run.settings()
+            for line in lines:
+                then = line["settings"]
+                keys = sorted(then.keys() | now.keys()) if line["run"] == run.name else ["validation"]
+                if other := {key: then.get(key) for key in keys if then.get(key) != now.get(key)}:
+                    asked = {key: now.get(key) for key in other}
+                    raise ValueError(f"{self.path} has {line['run']} with {other}, not {asked}: give another --output")
+        done = {(line["run"], line["seed"]) for line in lines}
+        return [(run, seed) for run in runs for seed in range(seeds) if (run.name, seed) not in done]
 
     def add(self, line):
-        self.lines.append(line)
-        self.lines.sort(key=lambda line: (line["run"], line["seed"]))
+        """Put a line in its place; what other processes have added meanwhile stays."""
+        lines = sorted((*self.lines(), line), key=lambda line: (line["run"], line["seed"]))
         with atomic_write(self.path, "w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in (self.settings, *self.lines))
+            file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def table(lines):
     """The README's table: a row a run, median and range over its seeds."""
-    rows = ["| recipe | seeds | test error, last pass: median (min–max) | training error, median | seconds a run |",
+    kind = "validation" if any(line["settings"]["validation"] for line in lines) else "test"
+    rows = [f"| recipe | seeds | {kind} error, last pass: median (min–max) | training error, median | seconds a run |",
             "|---|---|---|---|---|"]  # fmt: skip
     for name in dict.fromkeys(line["run"] for line in lines):
         of_run = [line for line in lines if line["run"] == name]
@@ -128,52 +174,61 @@ def draw(lines, path):
         figure.legend(*panels[0].get_legend_handles_labels(), loc="lower center", ncols=4, frameon=False)
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--data", metavar="DIR", help="directory with the MNIST files (default: as in lenet5_mnist.py)")
     add("--runs", nargs="+", choices=RUNS, default=RUNS, metavar="RUN", help=f"of {', '.join(RUNS)} (default: all)")
-    add("--seeds", type=int, default=5, metavar="N", help="seeds 0 ... N - 1 (default: %(default)s)")
-    add("--epochs", type=int, metavar="N", help="stop after N passes of the recipe's schedule (default: all)")
-    add("--jobs", type=int, default=1, metavar="N", help="runs at the same time (default: %(default)s)")
+    add("--seeds", type=count, default=5, metavar="N", help="seeds 0 ... N - 1 (default: %(default)s)")
+    add("--epochs", type=count, metavar="N", help="stop after N passes of the recipe's schedule (default: all)")
+    add("--jobs", type=count, default=1, metavar="N", help="runs at the same time (default: %(default)s)")
     add("--validation", action="store_true", help="train on 50,000 digits and test on the other 10,000 of them")
-    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="change the recipe, for instance lr=0.003")
-    add("--output", type=Path, metavar="FILE", help="default: results/error_rates.jsonl beside this script")
+    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="change the recipe or the distortions, for "
+        "instance lr=0.003; the run is called so, too")  # fmt: skip
+    add("--output", type=Path, metavar="FILE", help="default: error_rates.jsonl, or validation.jsonl, in results/")
     add("--print", action="store_true", help="print the table of what is there already and train nothing")
     add("--picture", type=Path, metavar="FILE", help="draw the errors against passes there (PNG)")
-    args = parser.parse_args()
-    changes = dict(item.split("=", 1) for item in args.set)
-    changes = {name: type(getattr(RECIPES["default"], name))(value) for name, value in changes.items()}
-    output = args.output or RESULTS / "error_rates.jsonl"
-    settings = {"validation": args.validation, "changes": changes}
-    results = Results(output, settings)
-    if not args.print:
-        work_off(args, changes, results)
-    print(table(results.lines))
-    if args.picture and results.lines:
-        draw(results.lines, args.picture)
-    return 0
+    args = parser.parse_args(arguments)
+    results = Results(args.output or RESULTS / ("validation.jsonl" if args.validation else "error_rates.jsonl"))
+    try:
+        runs = [Run.named(name, args.set, args.epochs, args.validation) for name in args.runs]
+        todo = [] if args.print else results.lacking(runs, args.seeds)
+        train_all(todo, results, args.data, args.jobs)
+    except (mc.errors.MinicnnError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on")
+    lines = results.lines()
+    print(table(lines))
+    if args.picture and lines:
+        draw(lines, args.picture)
 
 
-def work_off(args, changes, results):
+def count(text):
+    """For argparse: an integer of at least 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return int(text)
+
+
+def train_all(todo, results, data, jobs):
+    """Train every (run, seed), ``jobs`` at a time, and add each to the results as it ends."""
     scratch = results.path.with_suffix(".running")
     scratch.mkdir(parents=True, exist_ok=True)
-    todo = [(run, seed) for run in args.runs for seed in range(args.seeds) if not results.done(run, seed)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(args.jobs, mp_context=context) as pool:
-        how = changes, args.data, args.validation, args.epochs, scratch
-        running = [pool.submit(train_once, run, seed, *how) for run, seed in todo]
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(run, seed, data, scratch) for run, seed in todo]
         try:
             for future in as_completed(running):
                 line = future.result()
                 results.add(line)
                 print(f"{line['run']:22} seed {line['seed']}  test error {line['test_error']:.2%}  "
                       f"training error {line['train_error']:.2%}  {line['seconds']:.0f} s", flush=True)  # fmt: skip
-        except KeyboardInterrupt:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            sys.exit("stopped; the same command goes on")
-    scratch.rmdir()
+            raise
+    with suppress(OSError):  # another process may use it too
+        scratch.rmdir()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

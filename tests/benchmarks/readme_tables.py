@@ -52,7 +52,11 @@ def speed():
 
 
 def errors():
-    return error_rates.table(lines_of("error_rates.jsonl")[1:])
+    return error_rates.table(lines_of("error_rates.jsonl"))
+
+
+def trials():
+    return error_rates.table(lines_of("validation.jsonl"))
 
 
 def modern():
@@ -70,7 +74,7 @@ def modern():
 def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed), ("errors", errors), ("modern", modern)):
+    for name, table in (("speed", speed), ("errors", errors), ("trials", trials), ("modern", modern)):
         pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
         if count != 1:

@@ -47,7 +47,8 @@ def test_it_says_what_it_uses_and_why(trained):
     assert re.search(r"^data:     the bundled sample .*MINICNN_OFFLINE.*not comparable with MNIST's$", output, re.M)
     assert "4,000 training digits, 1,000 test digits" in output
     assert "recipe:   default (mini-batches" in output
-    assert "training: 2 epochs in batches of 50, rbf loss, SGD with lr 0.0015 falling, momentum 0.9, seed 0" in output
+    how = "lr {lr:g} falling, momentum {momentum:g}, weight decay {weight_decay:g}".format(**SETTINGS)
+    assert f"training: 2 epochs in batches of 50, rbf loss, SGD with {how}, seed 0" in output
     assert mc.models.lenet5().summary((1, 32, 32)) in output
 
 
@@ -186,6 +187,7 @@ def test_a_rate_that_is_too_large_ends_with_an_error(rate, message, run, tmp_pat
 @pytest.mark.parametrize("arguments, status, message", [
     (("--batch-size", 0), 2, "argument --batch-size: must be at least 1, got 0$"),
     (("--lr", "nan"), 2, "argument --lr: must be positive and finite, got nan$"),
+    (("--weight-decay", "-1"), 2, "argument --weight-decay: must be at least 0 and finite, got -1$"),
     (("--epochs", "many"), 2, "argument --epochs: invalid int value: 'many'$"),
     (("--loss", "hinge"), 2, "argument --loss: invalid choice: 'hinge'"),
     (("--output", "a_file"), 2, "argument --output: must be a directory, a_file is a file$"),
@@ -214,6 +216,6 @@ def test_bad_input_is_refused_in_one_line(arguments, status, message, run, tmp_p
 def test_help_names_every_option(run, tmp_path):
     status, output, _ = run(SCRIPT, "--help", cwd=tmp_path)
     assert status == 0
-    for option in ("data", "epochs", "batch-size", "lr", "momentum", "loss", "backend", "seed", "workers", "output",
-                   "resume", "no-plots", "quiet"):  # fmt: skip
+    for option in ("data", "epochs", "batch-size", "lr", "momentum", "weight-decay", "loss", "backend", "seed",
+                   "workers", "output", "resume", "no-plots", "quiet"):  # fmt: skip
         assert re.search(rf"^  --{option}\b", output, re.M), option
