@@ -17,9 +17,6 @@ from minicnn.serialization import load_npz, save_npz
 from minicnn.training import RECIPES
 
 PACKAGE = Path(pretrained.__file__).parent
-USED = {"sgd": {"loss", "optimizer", "lr", "momentum", "weight_decay", "schedule", "batch_size", "epochs", "init"}}
-USED["sdlm"] = USED["sgd"] | {"mu"}
-"""What a recipe of either optimizer depends on, for the card."""
 
 CARD = """\
 # LeNet-5, trained
@@ -106,7 +103,8 @@ def trained(args, train, test):
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt
-    settings = {name: value for name, value in recipe.settings().items() if name in USED[recipe.optimizer]}
+    idle = {"j" if recipe.loss != "map" else None, "mu" if recipe.optimizer != "sdlm" else None}
+    settings = {name: value for name, value in recipe.settings().items() if name not in idle}
     settings |= {"distortions": repr(mc.data.Distortion()) if args.distort else "none", "seed": args.seed,
                  "workers": args.workers}  # fmt: skip
     options = f"--recipe {args.recipe} {'--distort' if args.distort else '--no-distort'} --epochs {recipe.epochs}"

@@ -143,6 +143,7 @@ def test_recipes_make_what_they_say(name):
     optimizer, schedule = recipe.make_optimizer(net.parameters()), recipe.make_schedule()
     assert isinstance(optimizer, StochasticDiagonalLM) == (recipe.optimizer == "sdlm")
     assert optimizer.lr == schedule(0) == recipe.lr and schedule(recipe.epochs - 1) < recipe.lr / 10
+    assert (optimizer.momentum, optimizer.weight_decay) == (recipe.momentum, recipe.weight_decay)
     assert isinstance(recipe.make_loss(), mc.losses.Loss)
 
 

@@ -29,7 +29,7 @@ def few_digits(gpu, monkeypatch):
     train, test = mc.data.load_sample()
     few = train.subset(slice(9)), mc.data.Dataset(test.images[:6], test.labels[:6])
     monkeypatch.setattr(gpu, "digits", lambda directory: few)
-    monkeypatch.setattr(gpu, "RECIPES", ((4, 0.005, 2),))
+    monkeypatch.setattr(gpu, "PASSES", (2,))
 
 
 def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_path, capsys):
