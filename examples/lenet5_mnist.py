@@ -34,7 +34,8 @@ def main(arguments=None):
     say(f"data:     {train.source}\n          {len(train):,} training digits, {len(test):,} test digits")
     recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
     say(f"recipe:   {args.recipe} ({recipe.about})")
-    say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {args.loss} loss, "
+    loss_name = f"map loss with j {args.j:g}" if args.loss == "map" else f"{args.loss} loss"
+    say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {loss_name}, "
         f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, "
         f"weight decay {args.weight_decay:g}, seed {args.seed}"
         f"{', digits distorted anew in every epoch' * args.distort}")  # fmt: skip

@@ -163,8 +163,8 @@ def draw(lines, path):
             axes.axhline(100 * paper, color=GREY, linestyle="--", linewidth=1.5, label="the paper's test error")
             if "+distort" not in name:
                 axes.plot(19, 100 * PAPER["train after 19 passes"], "k*", markersize=13, label="its training error")
-            axes.set(title=name, xlabel="pass", yscale="log", ylim=(0.2, 6))
-            axes.set_yticks([0.2, 0.35, 0.5, 0.95, 2, 5], ["0.2", "0.35", "0.5", "0.95", "2", "5"])
+            axes.set(title=name, xlabel="pass", yscale="log", ylim=(0.05, 6))
+            axes.set_yticks([0.05, 0.1, 0.2, 0.35, 0.95, 2, 5], ["0.05", "0.1", "0.2", "0.35", "0.95", "2", "5"])
             axes.minorticks_off()
             axes.grid(axis="y", color="0.88")
         for axes in panels[::columns]:
