@@ -25,7 +25,8 @@ def main(arguments=None):
         return 1
     with server, threadpool_limits(1, user_api="blas"):  # one digit's products are too small to share
         try:
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            for number in (signal.SIGINT, signal.SIGTERM):  # a script's background job starts with SIGINT ignored
+                signal.signal(number, signal.default_int_handler)
             if not server.loopback:
                 print(f"warning: --host {args.host} opens this page to everyone in its network", file=sys.stderr)
             print(f"LeNet-5 is at {server.url} (Ctrl-C ends it)", flush=True)

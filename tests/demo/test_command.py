@@ -18,11 +18,11 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "draw_digit.py"
 
 
 @contextmanager
-def running(*arguments):
+def running(*arguments, **how):
     """-> (process, the line that it printed with its address)."""
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLE), "--no-browser", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how,
     )  # fmt: skip
     try:
         yield process, process.stdout.readline()
@@ -44,6 +44,15 @@ def test_it_serves_the_page_until_ctrl_c(number):
             output, errors = process.communicate(timeout=10)
         assert process.returncode == 0 and "stopped" in output and errors == ""
         assert time.monotonic() - started < 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal for one process alone")
+def test_a_background_job_of_a_script_ends_by_sigint_too():
+    ignoring = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}  # as sh starts a job with &
+    with running("--port", "0", **ignoring) as (process, _):
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=10)
+    assert process.returncode == 0 and "stopped" in output and errors == ""
 
 
 def test_an_address_open_to_the_network_gets_a_warning():
