@@ -166,7 +166,7 @@ def parse(arguments):
     add("--loss", choices=LOSSES, help="rbf: equation 8 of the paper; map: equation 9 with --j; softmax: equation 9 "
         "with j infinite (default: %(default)s)")  # fmt: skip
     add("--j", type=rate, help="distance of the rubbish class for --loss map: digits nearer to their prototype "
-        "are let go (default: %(default)s)")
+        "are let go (default: %(default)s)")  # fmt: skip
     add("--init", choices=INITIALISERS, help="initial weights: lecun1998: uniform in ±2.4 / fan-in, as published; "
         "fan-in: in ±1 / sqrt(fan-in) (default: %(default)s)")  # fmt: skip
     add("--distort", action="store_true", help="train on random distortions of the digits, new ones in every epoch")

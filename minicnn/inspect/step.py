@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.inspect.table import table
+from minicnn.layers.sequential import pick
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +78,7 @@ class Trace:
         return iter(self.layers)
 
     def __getitem__(self, key):
-        if not isinstance(key, str):
-            return self.layers[key]
-        for layer in self.layers:
-            if layer.name == key:
-                return layer
-        raise KeyError(f"no layer is called {key!r}; there are {', '.join(layer.name for layer in self)}")
+        return pick(self.layers, key)
 
     def __str__(self):
         return table(self)

@@ -14,6 +14,16 @@ from minicnn.layers.parameter import ParameterVector
 from minicnn.serialization import load_npz, save_npz
 
 
+def pick(layers, key):
+    """The one of the layers at an index, or with a name; KeyError says which names there are."""
+    if not isinstance(key, str):
+        return layers[key]
+    for layer in layers:
+        if layer.name == key:
+            return layer
+    raise KeyError(f"no layer is called {key!r}; there are {', '.join(layer.name for layer in layers)}")
+
+
 class Sequential(Layer):
     """y = f_n(... f_2(f_1(x))); backward is the chain rule, from the last layer to the first.
 
@@ -65,12 +75,7 @@ class Sequential(Layer):
 
     def __getitem__(self, key):
         """The layer at an index, or with a name: ``net[0]``, ``net["C1"]``."""
-        if not isinstance(key, str):
-            return self.layers[key]
-        for layer in self.layers:
-            if layer.name == key:
-                return layer
-        raise KeyError(f"no layer is called {key!r}; there are {', '.join(layer.name for layer in self)}")
+        return pick(self.layers, key)
 
     def parameters(self):
         return [p for layer in self.layers for p in layer.parameters()]

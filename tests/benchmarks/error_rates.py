@@ -46,14 +46,15 @@ class Run:
         """
         recipe, *distort = name.split("+")
         recipe, distortion = RECIPES[recipe], mc.data.Distortion() if distort else None
+        ranges = asdict(distortion) if distortion else {}
         for change in changes:
             key, _, value = change.partition("=")
-            if distortion and hasattr(distortion, key):
+            if key in ranges:
                 distortion = replace(distortion, **{key: float(value)})
             elif key in recipe.settings():
                 recipe = replace(recipe, **{key: type(getattr(recipe, key))(value)})
             else:
-                known = ", ".join((*recipe.settings(), *(asdict(distortion) if distortion else ())))
+                known = ", ".join((*recipe.settings(), *ranges))
                 raise ValueError(f"--set takes NAME=VALUE with a name of {known}; got {change!r} for {name}")
         return cls(" ".join((name, *changes)), recipe, distortion, passes or recipe.epochs, validation)
 
@@ -64,17 +65,25 @@ class Run:
         return {**recipe, "distortion": distortion, "passes": self.passes, "validation": self.validation}
 
     def __call__(self, seed, data, scratch):
-        """Train, resuming what an interrupted call left in the directory scratch -> its line of the results."""
+        """Train, resuming what an interrupted call left in the directory scratch -> its line of the results.
+
+        Raises ValueError if what was left has other settings, KeyboardInterrupt if Ctrl-C stops this call, too.
+        """
         train, test = mc.data.load_mnist(data, progress=False)
         if self.validation:
             train, test = train.subset(slice(0, 50_000)), train.subset(slice(50_000, None))
-        recipe, checkpoint = self.recipe, scratch / f"{self.name}-{seed}.npz"
+        recipe, settings, checkpoint = self.recipe, self.settings(), scratch / f"{self.name}-{seed}.npz"
+        resume = checkpoint if checkpoint.exists() else None
+        if resume and (begun := mc.training.read_facts(checkpoint)[1]["config"]) != settings:
+            raise ValueError(f"{checkpoint} was begun with {begun}, not {settings}: remove it to begin anew")
         net = mc.models.lenet5(rng=seed, init=recipe.initialiser())
         history = fit(
             net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,
             batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=seed, augment=self.distortion,
-            checkpoint=checkpoint, resume=checkpoint if checkpoint.exists() else None, progress=False,
+            checkpoint=checkpoint, resume=resume, config=settings, progress=False,
         )  # fmt: skip
+        if history.interrupted:
+            raise KeyboardInterrupt
         line = {
             "run": self.name, "seed": seed, "test_error": history[-1]["test_error"],
             "train_error": mc.training.evaluate(net, train).error_rate,
@@ -85,7 +94,7 @@ class Run:
         if "step_min" in history[0]:
             line["steps"] = [[r["step_min"], r["step_max"]] for r in history]
         checkpoint.unlink()
-        return {**line, "settings": self.settings()}
+        return {**line, "settings": settings}
 
 
 class Results:

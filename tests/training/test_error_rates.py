@@ -1,6 +1,7 @@
 """tests/benchmarks/error_rates.py: a results table that can be stopped, resumed and shared, and refuses to mix."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import error_rates
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    """A directory with 60 training and 20 test digits as IDX files."""
+    """A directory with 150 training and 20 test digits as IDX files."""
     directory = tmp_path_factory.mktemp("digits")
     train, test = mc.data.load_sample()
-    for name, part, count in (("train", train, 60), ("t10k", test, 20)):
+    for name, part, count in (("train", train, 150), ("t10k", test, 20)):
         for kind, array in (("images-idx3", part.images), ("labels-idx1", part.labels)):
             mc.data.write_idx(directory / f"{name}-{kind}-ubyte", np.ascontiguousarray(array[:count], np.uint8))
     return directory
@@ -57,21 +58,45 @@ def test_the_same_command_trains_only_what_is_lacking(digits, tmp_path, capsys):
     assert len(trained) == 3 and output.read_text().splitlines()[0] == first
 
 
+def stopping_after(passes):
+    """``fit`` that Ctrl-C ends in the pass after so many."""
+
+    def fit(*data, augment, **how):
+        counter = iter(range(passes + 1))
+
+        def stop(images, *rest):
+            if next(counter) == passes:
+                signal.raise_signal(signal.SIGINT)
+            return augment(images, *rest)
+
+        return mc.training.fit(*data, augment=stop, **how)
+
+    return fit
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(digits, tmp_path, monkeypatch):
-    once, twice = (error_rates.Run.named("default+distort", passes=passes) for passes in (1, 2))
-    whole = twice(0, digits, tmp_path)
+    run = error_rates.Run.named("default+distort", passes=3)
+    whole = run(0, digits, tmp_path)
     assert not list(tmp_path.iterdir())
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda path: None)  # leaves what a stop after the first pass leaves
-        once(0, digits, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(error_rates, "fit", stopping_after(1))
+        run(0, digits, tmp_path)
     (checkpoint,) = tmp_path.iterdir()
-    fits = []
-    monkeypatch.setattr(
-        error_rates, "fit", lambda *data, **how: fits.append(how["resume"]) or mc.training.fit(*data, **how)
-    )
-    resumed = twice(0, digits, tmp_path)
-    assert fits == [checkpoint] and not checkpoint.exists()
+    assert mc.training.read_facts(checkpoint)[1]["progress"]["epoch"] == 1
+    resumed = run(0, digits, tmp_path)
+    assert not checkpoint.exists()
     assert resumed["test_errors"] == whole["test_errors"] and resumed["train_errors"] == whole["train_errors"]
+
+
+def test_an_interrupted_run_of_other_settings_is_not_resumed(digits, tmp_path, monkeypatch):
+    run = error_rates.Run.named("default+distort", passes=3)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(error_rates, "fit", stopping_after(1))
+        run(0, digits, tmp_path)
+    changed = error_rates.replace(run, recipe=error_rates.replace(run.recipe, lr=0.5))
+    with pytest.raises(ValueError, match=r"was begun with .*'lr': 0\.00.* not .*'lr': 0\.5,.*: remove it"):
+        changed(0, digits, tmp_path)
+    assert list(tmp_path.iterdir())
 
 
 def test_other_settings_are_refused(digits, tmp_path, monkeypatch):
