@@ -1,1 +1,1 @@
-"""CUDA C++ kernels as source text; ``minicnn.backend.kernels`` compiles them when they are first needed."""
+"""The kernels: cpu/*.py, plain loops that Numba compiles, and cuda/*.cu, the same in CUDA C++."""

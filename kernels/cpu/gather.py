@@ -1,0 +1,37 @@
+"""A part of a batch: its pixels from bytes, centred and normalised, and its labels.
+
+    index = order[start + n] for n < count, (start, count) = position
+    x[0, top + i, left + j, n] = table[images[index, i, j]],   labels[n] = all_labels[index]
+
+The frame around the image holds the background already. Samples beyond ``count`` get the label NOBODY, and their
+pixels stay what they were.
+"""
+
+import functools
+
+from minicnn.kernels.cpu.jit import compiled
+
+NOBODY = -1
+
+
+@functools.cache
+def gather(real, image_shape, x_shape):
+    """kernel(images, all_labels, order, position, table, x, labels): images (M, h, w) uint8, x (1, H, W·N)."""
+    (height, width), (_, high, wide, samples) = image_shape, x_shape
+    top, left = (high - height) // 2, (wide - width) // 2
+
+    @compiled
+    def kernel(images, all_labels, order, position, table, x, labels):
+        start, count = position[0], position[1]
+        for n in range(samples):
+            if n < count:
+                index = order[start + n]
+                labels[n] = all_labels[index]
+                for i in range(height):
+                    line, row = images[index, i], x[0, top + i]
+                    for j in range(width):
+                        row[(left + j) * samples + n] = table[line[j]]
+            else:
+                labels[n] = NOBODY
+
+    return kernel

@@ -1,0 +1,62 @@
+"""How the loops are compiled."""
+
+import hashlib
+from pathlib import Path
+
+try:
+    import numba
+    from numba.extending import intrinsic, overload
+except ImportError:  # the loops stay ordinary Python
+    numba = None
+
+FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
+"""Sums may be reordered and products fused, or no loop could be vectorised; NaN and infinity keep their meaning."""
+
+
+def _sources():
+    """A digest of all files in this folder."""
+    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
+
+
+SOURCES = _sources()
+
+
+def compiled(function):
+    """A kernel from its loops: compiled for the arrays it is first called with, and kept on disk where that works.
+
+    Numba's cache sees a change of the file that a kernel stands in, but not of a file that this one imports from; so
+    the name under which it is kept has a digest of all of them.
+    """
+    if numba is None:
+        return function
+    function.__qualname__ += f".{SOURCES}"
+    how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    try:
+        return numba.njit(function, cache=True, **how)
+    except RuntimeError:  # no folder to keep it in
+        return numba.njit(function, **how)
+
+
+def inlined(function):
+    """A small function that becomes part of the kernels that call it."""
+    return function if numba is None else numba.njit(function, inline="always")
+
+
+def full_width():
+    """At the top of a kernel: use the processor's widest vectors, where LLVM would rather take half of them."""
+
+
+if numba is not None:
+
+    @intrinsic
+    def _prefer_512_bits(context):
+        def generate(context, builder, signature, arguments):
+            set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows fewer
+            return context.get_dummy_value()
+
+        return numba.types.void(), generate
+
+    @overload(full_width, inline="always")
+    def _full_width():
+        return lambda: _prefer_512_bits()

@@ -1,0 +1,138 @@
+"""The fully connected layer: three matrix products of few samples with weights W (M, K), N samples innermost.
+
+    dense                   y = f(W x + b)
+    dense_input_gradient    dx = W^T d · f'(x),  f' in terms of x = f(...)
+    dense_weight_gradient   dW += d x^T,  db += the sum of d's columns
+
+What makes it fast. The loop over the samples is innermost and as long as a vector; its body has the products of TERMS
+neighbouring terms of the sum, so that a partial sum is loaded and stored once for TERMS products, and the next
+unit's sums need not wait for it. The weights' gradient runs over k instead, N products at a time, through a transposed
+copy of x. With one sample the loops run over k throughout.
+"""
+
+import functools
+
+import numpy as np
+
+from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.squash import squash
+
+TERMS = 8
+
+
+@functools.cache
+def dense(real, features, units, samples, squashing):
+    """kernel(x, weights, bias, y): x (K, N), weights (M, K), bias (M,), y (M, N)."""
+    whole, rest = features // TERMS * TERMS, features % TERMS
+    squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
+
+    @compiled
+    def many(x, weights, bias, y):
+        full_width()
+        for o in range(units):
+            for n in range(samples):
+                y[o, n] = bias[o]
+        for k in range(0, whole, TERMS):
+            terms = x[k : k + TERMS].reshape(-1)
+            for o in range(units):
+                w, s = weights[o, k : k + TERMS], y[o]
+                for n in range(samples):
+                    total = s[n]
+                    for t in range(TERMS):
+                        total += w[t] * terms[t * samples + n]
+                    s[n] = total
+        if rest:
+            terms = x[whole:].reshape(-1)
+            for o in range(units):
+                w, s = weights[o, whole:], y[o]
+                for n in range(samples):
+                    total = s[n]
+                    for t in range(rest):
+                        total += w[t] * terms[t * samples + n]
+                    s[n] = total
+        if squashed:
+            for o in range(units):
+                for n in range(samples):
+                    y[o, n] = squash(y[o, n], A, S, exact)
+
+    @compiled
+    def one(x, weights, bias, y):
+        full_width()
+        for o in range(units):
+            w, total = weights[o], bias[o]
+            for k in range(features):
+                total += w[k] * x[k, 0]
+            y[o, 0] = squash(total, A, S, exact) if squashed else total
+
+    return one if samples == 1 else many
+
+
+@functools.cache
+def dense_input_gradient(real, features, units, samples, squashing):
+    """kernel(d, weights, x, dx): d (M, N), weights (M, K), x and dx (K, N)."""
+    whole, rest, zero = units // TERMS * TERMS, units % TERMS, real(0)
+    # one loop for both cases: over the samples with a weight for each term, or, with one sample, over k
+    blocks, length, step = (features, samples, 1) if samples > 1 else (1, features, features)
+    squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
+    square, factor, single = A * A, S / A, samples == 1
+
+    @compiled
+    def kernel(d, weights, x, dx):
+        full_width()
+        out, made = dx.reshape(-1), x.reshape(-1)
+        for i in range(features * samples):
+            out[i] = zero
+        for o in range(0, whole, TERMS):
+            w, terms = weights[o : o + TERMS].reshape(-1), d[o : o + TERMS].reshape(-1)
+            for block in range(blocks):
+                s, column = out[block * length :], w[block * step :]
+                for i in range(length):
+                    total = s[i]
+                    for t in range(TERMS):
+                        if single:
+                            total += column[t * features + i] * terms[t]
+                        else:
+                            total += column[t * features] * terms[t * samples + i]
+                    s[i] = total
+        if rest:
+            w, terms = weights[whole:].reshape(-1), d[whole:].reshape(-1)
+            for block in range(blocks):
+                s, column = out[block * length :], w[block * step :]
+                for i in range(length):
+                    total = s[i]
+                    for t in range(rest):
+                        if single:
+                            total += column[t * features + i] * terms[t]
+                        else:
+                            total += column[t * features] * terms[t * samples + i]
+                    s[i] = total
+        if squashed:
+            for i in range(features * samples):
+                out[i] *= factor * (square - made[i] * made[i])
+
+    return kernel
+
+
+@functools.cache
+def dense_weight_gradient(real, features, units, samples):
+    """kernel(d, x, transposed, dweights, dbias): transposed, workspace (N·K,)."""
+
+    @compiled
+    def kernel(d, x, transposed, dweights, dbias):
+        full_width()
+        for k in range(features):
+            for n in range(samples):
+                transposed[n * features + k] = x[k, n]
+        for o in range(units):
+            g, e = dweights[o], d[o]
+            for k in range(features):
+                total = g[k]
+                for n in range(samples):
+                    total += e[n] * transposed[n * features + k]
+                g[k] = total
+            total = dbias[o]
+            for n in range(samples):
+                total += e[n]
+            dbias[o] = total
+
+    return kernel
