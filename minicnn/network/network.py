@@ -1,10 +1,10 @@
 """What users call a network: the container of layers, and what only the whole of it can do."""
 
-from minicnn import layers
+from minicnn.layers import Sequential as Container
 from minicnn.network import files, prediction, table
 
 
-class Sequential(layers.Sequential):
+class Sequential(Container):
     """y = f_n(... f_2(f_1(x))); backward is the chain rule, from the last layer to the first.
 
     layers: a list of layers, or a mapping from names to layers. Unnamed layers are called after their class.
