@@ -13,11 +13,11 @@ from minicnn.layers import (
     Parameter,
     ReLU,
     ScaledTanh,
-    Sequential,
     Sigmoid,
     Subsampling,
     Tanh,
 )
+from minicnn.network import Sequential
 
 __version__ = "0.1.0"
 

@@ -2,8 +2,7 @@
 
 Outputs are ``(classes, N)``, labels ``(N,)`` integers. ``forward`` returns the loss as a float and
 ``backward`` the gradient of the same shape as the outputs. ``reduction`` "mean" averages over the batch,
-"sum" adds it up. Where a batch is computed in parts, ``backward(batch_size)`` is told the size of the whole, so
-that the gradients of the parts add up to that of the mean.
+"sum" adds it up.
 """
 
 import math
@@ -35,20 +34,14 @@ class Loss:
         self.backend = get(backend)
         return self
 
-    def total(self, value, count):
-        """The sum over ``count`` samples of which ``forward`` returned ``value``."""
-        return value * count if self.reduction == "mean" else value
-
     def _reduce(self, losses):
         """A float from each sample's loss."""
         total = float(losses.sum())
         return total / losses.size if self.reduction == "mean" else total
 
-    def _scale(self, gradient, batch_size):
+    def _scale(self, gradient):
         """The gradient of the reduced loss, from each sample's own."""
-        if self.reduction == "mean":
-            gradient /= batch_size or gradient.shape[-1]
-        return gradient
+        return gradient / gradient.shape[-1] if self.reduction == "mean" else gradient
 
     def _check_outputs(self, outputs):
         """Raise unless outputs are real numbers, at least one."""
@@ -92,13 +85,13 @@ class RBFLoss(Loss):
         self.shape, self.dtype = outputs.shape, outputs.dtype
         return self._reduce(outputs[self.right])
 
-    def backward(self, batch_size=None):
+    def backward(self):
         right = self._kept()
         gradient = self.backend.xp.zeros(self.shape, self.dtype)
         gradient[right] = 1
-        return self._scale(gradient, batch_size)
+        return self._scale(gradient)
 
-    def second_backward(self, batch_size=None):
+    def second_backward(self):
         self._kept()
         return self.backend.xp.zeros(self.shape, self.dtype)
 
@@ -135,16 +128,16 @@ class MAPLoss(Loss):
         self.normaliser = xp.exp(smallest - self.j) + self.likelihood.sum(axis=0)
         return self._reduce(outputs[self.right] - smallest + xp.log(self.normaliser))
 
-    def backward(self, batch_size=None):
+    def backward(self):
         right = self._kept()
         gradient = self.likelihood / -self.normaliser
         gradient[right] += 1
-        return self._scale(gradient, batch_size)
+        return self._scale(gradient)
 
-    def second_backward(self, batch_size=None):
+    def second_backward(self):
         self._kept()
         p = self.likelihood / self.normaliser
-        return self._scale(p * (1 - p), batch_size)
+        return self._scale(p * (1 - p))
 
 
 class CrossEntropyLoss(Loss):
@@ -163,16 +156,16 @@ class CrossEntropyLoss(Loss):
         self.normaliser = self.exponentials.sum(axis=0)
         return self._reduce(xp.log(self.normaliser) - z[self.right])
 
-    def backward(self, batch_size=None):
+    def backward(self):
         right = self._kept()
         gradient = self.exponentials / self.normaliser
         gradient[right] -= 1
-        return self._scale(gradient, batch_size)
+        return self._scale(gradient)
 
-    def second_backward(self, batch_size=None):
+    def second_backward(self):
         self._kept()
         p = self.exponentials / self.normaliser
-        return self._scale(p * (1 - p), batch_size)
+        return self._scale(p * (1 - p))
 
 
 class MSELoss(Loss):
@@ -191,21 +184,18 @@ class MSELoss(Loss):
         if tuple(outputs.shape) != tuple(targets.shape):
             raise ValueError(f"targets must have the shape of outputs, {outputs.shape}, got {targets.shape}")
         self.difference = outputs - targets
-        total = float((self.difference * self.difference).sum())
-        return total / self.difference.size if self.reduction == "mean" else total
+        return self._reduce(self.difference**2)
 
-    def backward(self, batch_size=None):
-        return self._mean(2 * self._difference(), batch_size)
+    def backward(self):
+        return self._scale(2 * self._kept())
 
-    def second_backward(self, batch_size=None):
-        return self._mean(0 * self._difference() + 2, batch_size)
+    def second_backward(self):
+        return self._scale(0 * self._kept() + 2)
 
-    def _difference(self):
+    def _kept(self):
         if self.difference is None:
             raise RuntimeError("MSELoss: backward needs a forward first")
         return self.difference
 
-    def _mean(self, gradient, batch_size):
-        if self.reduction == "mean":
-            gradient /= math.prod(gradient.shape[:-1])  # the elements of a sample
-        return self._scale(gradient, batch_size)
+    def _scale(self, gradient):
+        return gradient / gradient.size if self.reduction == "mean" else gradient

@@ -40,3 +40,8 @@ def load_npz(path):
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
     return arrays, facts
+
+
+def network_part(arrays):
+    """Of a training checkpoint's arrays, the network's, by parameter name."""
+    return {name.removeprefix("network/"): a for name, a in arrays.items() if name.startswith("network/")}

@@ -83,16 +83,20 @@ def test_an_infinite_j_is_softmax_cross_entropy_on_distances():
 
 
 @every_labelled
-def test_a_mean_gradient_is_the_sum_of_its_parts(name):
+@every_reduction
+def test_a_batch_is_its_samples(name, reduction):
+    """The sum over a batch is that of its parts; the mean is the sum over the number of samples."""
     outputs, labels = sample()
-    whole, part = LABELLED[name](), LABELLED[name]()
-    whole.forward(outputs, labels)
-    gradient = whole.backward()
-    value = 0
+    whole, part = LABELLED[name](reduction), LABELLED[name]("sum")
+    share = len(labels) if reduction == "mean" else 1
+    value = whole.forward(outputs, labels)
+    gradient, second = whole.backward(), whole.second_backward()
+    parts = 0
     for columns in (slice(0, 2), slice(2, 6)):
-        value += part.total(part.forward(outputs[:, columns], labels[columns]), len(labels[columns]))
-        np.testing.assert_allclose(part.backward(len(labels)), gradient[:, columns], rtol=1e-13, atol=1e-16)
-    assert value == pytest.approx(whole.total(whole.forward(outputs, labels), len(labels)), rel=1e-13)
+        parts += part.forward(outputs[:, columns], labels[columns])
+        np.testing.assert_allclose(part.backward(), share * gradient[:, columns], rtol=1e-13, atol=1e-16)
+        np.testing.assert_allclose(part.second_backward(), share * second[:, columns], rtol=1e-13, atol=1e-16)
+    assert parts == pytest.approx(share * value, rel=1e-13)
 
 
 @every_labelled

@@ -49,7 +49,7 @@ def test_curvature_follows_the_order_of_the_vector(digits):
     h = curvature(net, loss, digits[0], np.arange(20))
     start = 0
     for p in net.parameters():
-        np.testing.assert_array_equal(h[start : start + p.size], p.flat_curvature)
+        np.testing.assert_array_equal(h[start : start + p.size], p.curvature.ravel())
         start += p.size
 
 

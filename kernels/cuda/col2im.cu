@@ -1,9 +1,9 @@
 // The adjoint of im2col: every element of cols is added to the pixel it was copied from.
 //
-//     dx[c, i, j, n] = sum of cols[h, (ky, c, kx), (w, n)]
+//     dx[c, i, j, n] = sum of cols[(c, ky, kx), (h, w, n)]
 //                      over all h, ky with h·sh + ky - ph = i  and  w, kx with w·sw + kx - pw = j
 //
-//     cols (H_out, KH·C·KW, W_out·N)  ->  dx (C, H, W, N)
+//     cols (C·KH·KW, H_out·W_out·N)  ->  dx (C, H, W, N)
 //
 // Threads:  one per pixel; row = (c, i), column = (j, n). A thread gathers what belongs to its pixel, so no two
 //           threads write to the same place: no atomics, and the same bits in every run.
@@ -32,8 +32,8 @@ extern "C" __global__ void col2im(
             int ky = i - h * sh;
             for (int w = w_last; w >= w_first; w--) {
                 int kx = j - w * sw;
-                offset r = (((offset)h * kh + ky) * channels + c) * kw + kx;
-                sum += cols[(r * w_out + w) * batch + n];
+                offset r = ((offset)c * kh + ky) * kw + kx;
+                sum += cols[((r * h_out + h) * w_out + w) * batch + n];
             }
         }
         dx[(offset)row * columns + column] = sum;

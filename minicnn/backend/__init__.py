@@ -2,11 +2,11 @@
 
 import os
 
-from minicnn.backend.base import Backend, Workspace, output_size
+from minicnn.backend.base import Backend, output_size
 from minicnn.backend.numpy_backend import NumpyBackend
 from minicnn.errors import BackendNotAvailableError
 
-__all__ = ["Backend", "NumpyBackend", "Workspace", "get", "output_size"]
+__all__ = ["Backend", "NumpyBackend", "get", "output_size"]
 
 NAMES = ("numpy", "cupy", "auto")
 

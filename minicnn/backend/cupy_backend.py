@@ -1,4 +1,4 @@
-"""CuPy on an NVIDIA GPU: array code as everywhere, and handwritten kernels for the primitives."""
+"""CuPy on an NVIDIA GPU: array code as everywhere, and handwritten kernels for im2col and col2im."""
 
 import functools
 from contextlib import contextmanager
@@ -7,13 +7,12 @@ import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
-from minicnn.backend.cupy_fused import FusedKernels
 from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
 
 INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
 
 
-class CupyBackend(FusedKernels, Backend):
+class CupyBackend(Backend):
     """Overrides the primitives of ``Backend``, which says what they compute, with kernels/*.cu.
 
     Raises BackendNotAvailableError where CuPy, the NVIDIA driver or a device is missing.
@@ -25,10 +24,8 @@ class CupyBackend(FusedKernels, Backend):
         super().__init__(usable_cupy())
 
     def asarray(self, a, dtype=None):
-        try:
+        with self.memory_errors():
             return super().asarray(a, dtype)
-        except self.out_of_memory as error:
-            raise self.memory_error(error) from error
 
     def to_numpy(self, a):
         return self.xp.asnumpy(a)
@@ -36,17 +33,11 @@ class CupyBackend(FusedKernels, Backend):
     def synchronize(self):
         self.xp.cuda.Device().synchronize()
 
-    def empty(self, shape, dtype):
-        try:
-            return super().empty(shape, dtype)
-        except self.out_of_memory as error:
-            raise self.memory_error(error) from error
-
     @contextmanager
-    def reuse_buffers(self):
+    def memory_errors(self):
+        """Within this block too little device memory is a DeviceMemoryError, which says what to do."""
         try:
-            with super().reuse_buffers() as workspace:
-                yield workspace
+            yield
         except self.out_of_memory as error:
             raise self.memory_error(error) from error
 
@@ -63,65 +54,22 @@ class CupyBackend(FusedKernels, Backend):
             "end other programs that use it (nvidia-smi lists them)"
         )
 
-    def im2col(self, x, kernel_size, stride, padding):
+    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0)):
         x = self._real("x", x)
         sizes = _convolution_sizes(x.shape, kernel_size, stride, padding)
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
-        cols = self.empty((h_out, kh * channels * kw, w_out * batch), x.dtype)
-        self._launch("im2col.cu", "im2col", cols, w_out * batch, (x, cols), sizes)
+        with self.memory_errors():
+            cols = self.xp.empty((channels * kh * kw, h_out * w_out * batch), x.dtype)
+        kernels.launch(self.xp, "im2col.cu", "im2col", cols, w_out * batch, (x, cols, *sizes))
         return cols
 
-    def col2im(self, cols, x_shape, kernel_size, stride, padding):
-        cols = self._real("cols", cols)
+    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0)):
         sizes = _convolution_sizes(x_shape, kernel_size, stride, padding)
-        dx = self.empty(x_shape, cols.dtype)
-        self._launch("col2im.cu", "col2im", dx, x_shape[2] * x_shape[3], (cols, dx), sizes)
-        return dx
-
-    def scaled_tanh(self, x, amplitude, slope, out):
-        x = self._real("x", x)
-        self._reals(x=x, out=out)
-        arguments = (x, out, np.int64(out.size), float(amplitude), float(slope))
-        kernels.launch_flat(self.xp, "squash.cu", "scaled_tanh", out, arguments)
-
-    def scaled_tanh_backward(self, dy, y, amplitude, slope, out):
-        dy, y = self._real("dy", dy), self._real("y", y)
-        self._reals(dy=dy, y=y, out=out)
-        arguments = (dy, y, out, np.int64(out.size), float(amplitude), float(slope))
-        kernels.launch_flat(self.xp, "squash.cu", "scaled_tanh_backward", out, arguments)
-
-    def window_sum(self, x, size, stride):
-        x = self._real("x", x)
-        y = self.empty(self._pooled_shape(x.shape, size, stride), x.dtype)
-        sizes = _window_sizes(x.shape, y.shape, size, stride)
-        self._launch("subsampling.cu", "window_sum", y, y.shape[2] * y.shape[3], (x, y), sizes)
-        return y
-
-    def window_spread(self, dy, x_shape, size, stride):
-        dy = self._real("dy", dy)
-        dx = self.empty(x_shape, dy.dtype)
-        sizes = _window_sizes(x_shape, dy.shape, size, stride)
-        self._launch("subsampling.cu", "window_spread", dx, x_shape[2] * x_shape[3], (dy, dx), sizes)
-        return dx
-
-    def max_pool(self, x, size, stride):
-        x = self._real("x", x)
-        y = self.empty(self._pooled_shape(x.shape, size, stride), x.dtype)
-        winner = self.empty(y.shape, np.int32)
-        sizes = _window_sizes(x.shape, y.shape, size, stride)
-        self._launch("max_pooling.cu", "max_pool", y, y.shape[2] * y.shape[3], (x, y, winner), sizes)
-        return y, winner
-
-    def max_pool_backward(self, dy, winner, x_shape, size, stride):
-        dy = self._real("dy", dy)
-        if winner.dtype != np.int32 or winner.shape != dy.shape:
-            raise TypeError(
-                f"winner must be int32 with the shape of dy {dy.shape}, got {winner.dtype} {winner.shape}"
-            )
-        dx = self.empty(x_shape, dy.dtype)
-        sizes = _window_sizes(x_shape, dy.shape, size, stride)
-        arrays = (dy, self.xp.ascontiguousarray(winner), dx)
-        self._launch("max_pooling.cu", "max_pool_backward", dx, x_shape[2] * x_shape[3], arrays, sizes)
+        channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
+        cols = self._real("cols", cols).reshape(channels * kh * kw, h_out * w_out * batch)
+        with self.memory_errors():
+            dx = self.xp.empty(x_shape, cols.dtype)
+        kernels.launch(self.xp, "col2im.cu", "col2im", dx, x_shape[2] * x_shape[3], (cols, dx, *sizes))
         return dx
 
     def _real(self, name, a):
@@ -142,20 +90,12 @@ class CupyBackend(FusedKernels, Backend):
                 f"`with cupy.cuda.Device({a.device.id}):`, or copy it with cupy.asarray there"
             )
 
-    def _launch(self, file, name, out, columns, arrays, integers):
-        kernels.launch(self.xp, file, name, out, columns, (*arrays, *integers))
-
 
 def _convolution_sizes(x_shape, kernel_size, stride, padding):
     """The integers that im2col and col2im take, in the order of their signatures."""
     (_, height, width, _), (kh, kw), (sh, sw), (ph, pw) = x_shape, kernel_size, stride, padding
     h_out, w_out = output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
     return (*x_shape, h_out, w_out, kh, kw, sh, sw, ph, pw)
-
-
-def _window_sizes(x_shape, y_shape, size, stride):
-    """The integers that the pooling kernels take, in the order of their signatures."""
-    return (*x_shape, *y_shape[1:3], *size, *stride)
 
 
 def usable_cupy():

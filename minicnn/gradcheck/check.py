@@ -7,7 +7,7 @@ import numpy as np
 from minicnn.gradcheck.comparison import Comparison
 from minicnn.gradcheck.report import Report
 from minicnn.gradcheck.subject import Subject
-from minicnn.layers.base import positive
+from minicnn.layers.checks import positive
 
 
 def gradcheck(layer, x, *, labels=None, targets=None, eps=1e-4, tolerance=1e-6, samples=None, rng=None):

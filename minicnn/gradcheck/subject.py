@@ -30,7 +30,6 @@ class Subject:
         self.model = copy.deepcopy(original)
         if isinstance(self.model, Layer):
             self.model.to(dtype="float64")
-            self.model.needs_input_gradient = True
         self.backend = getattr(self.model, "backend", get("numpy"))
         self.parameters = list(self.model.parameters()) if hasattr(self.model, "parameters") else []
         for p in self.parameters:

@@ -4,24 +4,24 @@ import copy
 
 import numpy as np
 
-from minicnn.layers import Sequential
+from minicnn import layers
+from minicnn.network import Sequential
 
 
 def private_copy(net):
-    """A copy that computes every gradient, the input's too; its forward and backward leave ``net`` itself alone."""
+    """A copy whose forward and backward leave ``net`` itself alone."""
     if not isinstance(net, Sequential):
         raise TypeError(f"net must be a Sequential network, got {type(net).__name__}")
     return copy.deepcopy(net)
 
 
 def leaves(net, prefix=""):
-    """[(name, layer)] of every layer that is not itself a Sequential, in order; each will compute its dL/dx."""
+    """[(name, layer)] of every layer that is not itself a Sequential, in order."""
     found = []
     for layer in net:
-        if type(layer) is Sequential:
+        if type(layer) in (Sequential, layers.Sequential):  # one of a user's own is a layer of its own
             found += leaves(layer, f"{prefix}{layer.name}.")
         else:
-            layer.needs_input_gradient = True
             found.append((prefix + layer.name, layer))
     return found
 

@@ -1,6 +1,6 @@
 """How far each step moves the weights, relative to their size."""
 
-from minicnn.layers.base import positive
+from minicnn.layers.checks import positive
 
 
 class UpdateRatios:

@@ -7,24 +7,25 @@ from minicnn.layers.base import Layer
 
 
 class _Activation(Layer):
-    """Keeps what the slope is computed from; y and dx have the shape of x, whatever that is."""
+    """y and dx have the shape of x, whatever that is."""
 
     activation = True
 
     def __init__(self):
         super().__init__()
-        self.kept = None
+        self.y = None
 
-    def _start(self, x):
-        self._check_input(x, *"abcdefgh"[: len(getattr(x, "shape", ()))])
-        return self.backend.empty(x.shape, x.dtype)
+    def forward(self, x):
+        self._check_input(x, ...)
+        self.y = self.f(x)
+        return self.y
 
-    def _start_back(self, dy):
-        self._check_gradient(dy, None if self.kept is None else self.kept.shape)
-        return self.backend.empty(dy.shape, dy.dtype)
+    def backward(self, dy):
+        self._check_gradient(dy, None if self.y is None else self.y.shape)
+        return self.slope(self.y) * dy
 
     def second_backward(self, d2y):
-        return self.backward(self.backward(d2y))  # d2x = f'(x)² d2y: the slope, twice
+        return self.slope(self.y) ** 2 * d2y
 
 
 class ScaledTanh(_Activation):
@@ -39,27 +40,21 @@ class ScaledTanh(_Activation):
     A = 1.7159
     S = 2 / 3
 
-    def forward(self, x):
-        y = self.kept = self._start(x)
-        self.backend.scaled_tanh(x, self.A, self.S, out=y)  # y = A tanh(S x)
-        return y
+    def f(self, x):
+        return self.A * self.backend.xp.tanh(self.S * x)
 
-    def backward(self, dy):
-        dx = self._start_back(dy)
-        self.backend.scaled_tanh_backward(dy, self.kept, self.A, self.S, out=dx)  # dx = S/A (A² - y²) dy
-        return dx
+    def slope(self, y):
+        return self.S / self.A * (self.A**2 - y**2)
 
 
 class Tanh(_Activation):
     """f(x) = tanh(x). backward: f'(x) = 1 - y²."""
 
-    def forward(self, x):
-        y = self.kept = self._start(x)
-        return self.backend.xp.tanh(x, out=y)
+    def f(self, x):
+        return self.backend.xp.tanh(x)
 
-    def backward(self, dy):
-        y, dx = self.kept, self._start_back(dy)
-        return self.backend.xp.multiply(1 - y * y, dy, out=dx)
+    def slope(self, y):
+        return 1 - y**2
 
 
 class Sigmoid(_Activation):
@@ -68,25 +63,18 @@ class Sigmoid(_Activation):
     backward: f'(x) = y (1 - y).
     """
 
-    def forward(self, x):
-        y = self.kept = self._start(x)
-        self.backend.xp.tanh(x / 2, out=y)
-        y += 1
-        y /= 2
-        return y
+    def f(self, x):
+        return (1 + self.backend.xp.tanh(x / 2)) / 2
 
-    def backward(self, dy):
-        y, dx = self.kept, self._start_back(dy)
-        return self.backend.xp.multiply(y * (1 - y), dy, out=dx)
+    def slope(self, y):
+        return y * (1 - y)
 
 
 class ReLU(_Activation):
     """f(x) = max(x, 0). backward: f'(x) = 1 where x > 0, else 0 (at the corner too)."""
 
-    def forward(self, x):
-        y = self.kept = self._start(x)
-        return self.backend.xp.maximum(x, 0, out=y)
+    def f(self, x):
+        return self.backend.xp.maximum(x, 0)
 
-    def backward(self, dy):
-        y, dx = self.kept, self._start_back(dy)
-        return self.backend.xp.multiply(y > 0, dy, out=dx)
+    def slope(self, y):
+        return (y > 0).astype(y.dtype)

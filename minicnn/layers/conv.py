@@ -4,7 +4,8 @@ import numpy as np
 
 from minicnn.backend import output_size
 from minicnn.initialisers import uniform_fan_in
-from minicnn.layers.base import Layer, floating, pair, positive
+from minicnn.layers.base import Layer
+from minicnn.layers.checks import connection_table, floating, pair, positive
 from minicnn.layers.parameter import Parameter
 
 
@@ -14,14 +15,14 @@ class Conv2d(Layer):
     (The field's "convolution": the kernel is not flipped.) Shapes: x ``(C_in, H, W, N)`` -> y
     ``(C_out, H_out, W_out, N)`` with H_out = (H + 2 padding - kernel_size) // stride + 1.
 
-    ``im2col`` copies the receptive fields into columns, one matrix for each row h of outputs, and the layer
-    is a linear one on them:
+    ``im2col`` writes what each window sees into a column, and the layer is a linear one on columns. With W the
+    weight seen as ``(C_out, C_in·KH·KW)``, y and dy as ``(C_out, H_out·W_out·N)``:
 
-        forward    y[:, h] = W cols[h] + b
-        backward   dW = sum_h dy[:, h] cols[h]^T,   db = sum dy,   dcols[h] = W^T dy[:, h],   dx = col2im(dcols)
+        forward    cols = im2col(x)            y = W cols + b
+        backward   dW = dy cols^T              db = the sum of dy's columns      dx = col2im(W^T dy)
 
     and the second derivatives of the loss go the same way with W and cols squared by element. A weight's own are
-    thereby summed over all the connections that share it (appendix C).
+    thereby summed over all the connections that share it (LeCun et al. 1998, appendix C).
 
     connections: for each output map the input maps it reads, as in Table I of LeCun et al. 1998 (section
     II.B); None connects all. ``weight`` is then ``(pairs, KH, KW)``, one kernel for each connected pair in
@@ -39,111 +40,66 @@ class Conv2d(Layer):
         self.out_channels = positive("out_channels", out_channels)
         self.kernel_size = pair("kernel_size", kernel_size)
         self.stride, self.padding = pair("stride", stride), pair("padding", padding, minimum=0)
-        self.table = None if connections is None else self._checked(connections)
-        self.cols = None
+        self.table = None if connections is None else connection_table(connections, in_channels, out_channels)
 
-        rng, area = np.random.default_rng(rng), self.kernel_size[0] * self.kernel_size[1]
+        rng, dtype, area = np.random.default_rng(rng), floating(dtype), self.kernel_size[0] * self.kernel_size[1]
         inputs = self.table or [range(self.in_channels)] * self.out_channels
-        weight = np.concatenate([init(rng, (len(maps), *self.kernel_size), area * len(maps)) for maps in inputs])
-        offset = np.concatenate([init(rng, (1,), area * len(maps)) for maps in inputs])
-        if self.table is None:  # in memory (o, ky, c, kx): the order of im2col's rows, so that W is a view
-            weight = weight.reshape(self.out_channels, self.in_channels, *self.kernel_size)
-            self.weight = Parameter(weight.astype(floating(dtype)), "weight", memory_order=(0, 2, 1, 3))
+        kernels = np.concatenate([init(rng, (len(maps), *self.kernel_size), area * len(maps)) for maps in inputs])
+        offsets = np.concatenate([init(rng, (1,), area * len(maps)) for maps in inputs])
+        if self.table is None:
+            kernels = kernels.reshape(self.out_channels, self.in_channels, *self.kernel_size)
         else:
-            self.places = self._places_in_matrix()
-            self.constants = ("places",)
-            self.weight = Parameter(weight.astype(floating(dtype)), "weight")
-        self.bias = Parameter(offset.astype(floating(dtype)), "bias") if bias else None
+            self.pairs = np.array([(o, c) for o, maps in enumerate(self.table) for c in maps]).T
+            self.constants = ("pairs",)
+        self.weight = Parameter(kernels.astype(dtype), "weight")
+        self.bias = Parameter(offsets.astype(dtype), "bias") if bias else None
+        self.y_shape = None
 
     def forward(self, x):
         self._check_input(x, self.in_channels, "H", "W", "N")
-        self.x_shape, self.y_shape = x.shape, self._y_shape(x.shape)
+        self.x_shape, self.y_shape = x.shape, self._output_shape(x.shape)
         self.cols = self.backend.im2col(x, self.kernel_size, self.stride, self.padding)
-        self.W = self._weight_matrix()
-        y = self.backend.empty(self.y_shape, x.dtype)
-        self.backend.xp.matmul(self.W, self.cols, out=self._rows(y))
+        y = self.W() @ self.cols
         if self.bias:
-            y += self.bias.value[:, None, None, None]
-        return y
+            y = y + self.bias.value[:, None]
+        return y.reshape(self.y_shape)
 
     def backward(self, dy):
-        self._check_gradient(dy, None if self.cols is None else self.y_shape)
-        dy_rows = self._rows(dy)
-        self._write_weight_gradient(dy_rows, self.cols)  # dW = sum_h dy[:, h] cols[h]^T
+        self._check_gradient(dy, self.y_shape)
+        dy = dy.reshape(self.out_channels, -1)
+        self.weight.grad = self.kernels(dy @ self.cols.T)
         if self.bias:
-            self.backend.map_sums(dy, out=self.bias.grad)
-        if self.needs_input_gradient:
-            return self._input_gradient(self.W, dy_rows)  # dx = col2im(W^T dy)
+            self.bias.grad = dy.sum(axis=1)
+        return self.backend.col2im(self.W().T @ dy, self.x_shape, self.kernel_size, self.stride, self.padding)
 
     def second_backward(self, d2y):
-        d2y_rows, dtype = self._rows(d2y), self.weight.value.dtype
-        d2W = self.backend.sum_of_products(d2y_rows, self.cols**2, out=self.backend.empty(self._matrix_shape(), dtype))
-        self.weight.curvature = self._as_weight(d2W)
+        d2y = d2y.reshape(self.out_channels, -1)
+        self.weight.curvature = self.kernels(d2y @ (self.cols**2).T)
         if self.bias:
-            self.bias.curvature = d2y.sum(axis=(1, 2, 3))
-        if self.needs_input_gradient:
-            return self._input_gradient(self.W**2, d2y_rows)
+            self.bias.curvature = d2y.sum(axis=1)
+        return self.backend.col2im((self.W() ** 2).T @ d2y, self.x_shape, self.kernel_size, self.stride, self.padding)
 
-    def _input_gradient(self, W, dy_rows):
-        geometry = self.x_shape, self.kernel_size, self.stride, self.padding
-        return self.backend.conv_input_gradient(W, dy_rows, *geometry)
-
-    def parameters(self):
-        return [self.weight, self.bias] if self.bias else [self.weight]
-
-    # ------------------------------------------------------------------------- between weights and matrix
-
-    def _weight_matrix(self):
-        """The weights as W ``(C_out, KH·C_in·KW)``, its columns in the order of im2col's rows (ky, c, kx)."""
-        if self.table is None:
-            return self._as_matrix(self.weight.value)
-        W = self.backend.empty(self._matrix_shape(), self.weight.value.dtype)
-        W[...] = 0
-        W.reshape(-1)[self.places] = self.weight.value
-        return W
-
-    def _write_weight_gradient(self, dy_rows, cols):
-        """dW of the same shape and order as W, straight into ``weight.grad`` where that is a view of it."""
-        if self.table is None:
-            self.backend.sum_of_products(dy_rows, cols, out=self._as_matrix(self.weight.grad))
-        else:
-            dW = self.backend.empty(self._matrix_shape(), dy_rows.dtype)
-            self.backend.sum_of_products(dy_rows, cols, out=dW)
-            self.weight.grad = self._as_weight(dW)
-
-    def _as_matrix(self, weight):
-        """weight ``(C_out, C_in, KH, KW)`` seen as W."""
-        return weight.swapaxes(1, 2).reshape(self._matrix_shape())
-
-    def _as_weight(self, W):
-        """W in the shape of ``weight``, without what is not connected."""
-        return self._dense(W) if self.table is None else W.reshape(-1)[self.places]
-
-    def _dense(self, W):
-        """W seen as ``(C_out, C_in, KH, KW)``."""
-        (kh, kw), maps = self.kernel_size, (self.out_channels, self.in_channels)
-        return W.reshape(maps[0], kh, maps[1], kw).swapaxes(1, 2)
-
-    def _matrix_shape(self):
-        return self.out_channels, self.kernel_size[0] * self.in_channels * self.kernel_size[1]
-
-    def _places_in_matrix(self):
-        """Where in W (flattened) each element of the connected kernels ``(pairs, KH, KW)`` stands."""
-        places = np.arange(np.prod(self._matrix_shape()))
-        places = places.reshape(self.out_channels, self.kernel_size[0], self.in_channels, self.kernel_size[1])
-        return np.concatenate([places[o][:, maps].swapaxes(0, 1) for o, maps in enumerate(self.table)])
+    def W(self):
+        """The weight seen as a matrix ``(C_out, C_in·KH·KW)``: a column of it for a row of cols."""
+        return self.dense_weight().reshape(self.out_channels, -1)
 
     def dense_weight(self):
         """The weights as ``(C_out, C_in, KH, KW)``, zero where two maps are not connected."""
-        return self._dense(self._weight_matrix())
+        if self.table is None:
+            return self.weight.value
+        shape = self.out_channels, self.in_channels, *self.kernel_size
+        dense = self.backend.xp.zeros(shape, self.weight.value.dtype)
+        dense[tuple(self.pairs)] = self.weight.value
+        return dense
 
-    def _rows(self, y):
-        """y ``(C_out, H_out, W_out, N)`` seen as one matrix ``(C_out, W_out·N)`` for each row of outputs."""
-        return y.reshape(*y.shape[:2], -1).swapaxes(0, 1)
+    def kernels(self, W):
+        """A matrix like W in the shape of ``weight``: what is not connected is left out."""
+        dense = W.reshape(self.out_channels, self.in_channels, *self.kernel_size)
+        return dense if self.table is None else dense[tuple(self.pairs)]
 
     # ------------------------------------------------------------------------------- shapes and their words
 
-    def _y_shape(self, x_shape):
+    def _output_shape(self, x_shape):
         sizes = zip(x_shape[1:3], self.kernel_size, self.stride, self.padding)
         h_out, w_out = (output_size(*numbers) for numbers in sizes)
         if h_out < 1 or w_out < 1:
@@ -151,19 +107,8 @@ class Conv2d(Layer):
             raise ValueError(f"{self.label}: x of shape {tuple(x_shape)} is smaller than the {kernel} kernel")
         return self.out_channels, h_out, w_out, x_shape[3]
 
-    def _checked(self, connections):
-        try:
-            table = [[positive(f"connections[{o}]", c, 0) for c in maps] for o, maps in enumerate(connections)]
-        except TypeError as error:
-            raise TypeError(f"connections must list integers for each output map: {error}") from None
-        if len(table) != self.out_channels:
-            raise ValueError(f"connections must list {self.out_channels} output maps, got {len(table)}")
-        for o, maps in enumerate(table):
-            if not maps or len(set(maps)) < len(maps) or not set(maps) <= set(range(self.in_channels)):
-                raise ValueError(
-                    f"connections[{o}] must name distinct input maps from 0 to {self.in_channels - 1}, got {maps}"
-                )
-        return table
+    def parameters(self):
+        return [self.weight, self.bias] if self.bias else [self.weight]
 
     def describe(self):
         text = f"convolution {'x'.join(map(str, self.kernel_size))}, {self.out_channels} maps"

@@ -1,5 +1,7 @@
 """From feature maps to a vector."""
 
+import math
+
 from minicnn.layers.base import Layer
 
 
@@ -18,9 +20,11 @@ class Flatten(Layer):
         return x.reshape(-1, x.shape[-1])
 
     def backward(self, dy):
-        x_shape = self.x_shape
-        self._check_gradient(dy, None if x_shape is None else (x_shape[0] * x_shape[1] * x_shape[2], x_shape[3]))
-        return dy.reshape(x_shape)
+        self._check_gradient(dy, self._output_shape())
+        return dy.reshape(self.x_shape)
 
     def second_backward(self, d2y):
         return self.backward(d2y)
+
+    def _output_shape(self):
+        return self.x_shape and (math.prod(self.x_shape[:-1]), self.x_shape[-1])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from minicnn.initialisers import uniform_fan_in
-from minicnn.layers.base import Layer, floating, positive
+from minicnn.layers.base import Layer
+from minicnn.layers.checks import floating, positive
 from minicnn.layers.parameter import Parameter
 
 
@@ -28,28 +29,21 @@ class Linear(Layer):
     def forward(self, x):
         self._check_input(x, self.in_features, "N")
         self.x = x
-        y = self.backend.empty((self.out_features, x.shape[1]), x.dtype)
-        self.backend.xp.matmul(self.weight.value, x, out=y)
-        if self.bias:
-            y += self.bias.value[:, None]
-        return y
+        y = self.weight.value @ x
+        return y + self.bias.value[:, None] if self.bias else y
 
     def backward(self, dy):
         self._check_gradient(dy, None if self.x is None else (self.out_features, self.x.shape[1]))
-        self.backend.outer_products(dy, self.x, out=self.weight.grad)  # dW = dy x^T
+        self.weight.grad = dy @ self.x.T
         if self.bias:
-            self.backend.map_sums(dy, out=self.bias.grad)
-        if self.needs_input_gradient:
-            dx = self.backend.empty(self.x.shape, dy.dtype)
-            return self.backend.xp.matmul(self.weight.value.T, dy, out=dx)
+            self.bias.grad = dy.sum(axis=1)
+        return self.weight.value.T @ dy
 
     def second_backward(self, d2y):
-        W, x = self.weight.value, self.x
-        self.weight.curvature = d2y @ (x * x).T
+        self.weight.curvature = d2y @ (self.x**2).T
         if self.bias:
             self.bias.curvature = d2y.sum(axis=1)
-        if self.needs_input_gradient:
-            return (W * W).T @ d2y
+        return (self.weight.value**2).T @ d2y
 
     def parameters(self):
         return [self.weight, self.bias] if self.bias else [self.weight]

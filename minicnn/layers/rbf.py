@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minicnn.layers.base import Layer, floating
+from minicnn.layers.base import Layer
+from minicnn.layers.checks import floating
 
 
 class RBF(Layer):
@@ -11,7 +12,7 @@ class RBF(Layer):
     Shapes: x ``(features, N)`` -> y ``(classes, N)``; prototypes w ``(classes, features)``, fixed
     (LeCun et al. 1998, equation 7). The class is the *smallest* y.
 
-    backward: dx[j] = 2 sum_i dy[i] (x[j] - w[i, j]) = 2 (x[j] sum_i dy[i] - (w^T dy)[j]).
+    backward: dx[j] = 2 sum_i dy[i] (x[j] - w[i, j]).
 
     second_backward: d2x[j] = 4 sum_i d2y[i] (x[j] - w[i, j])² + 2 sum_i dy[i]. The second term is what y itself
     bends. A criterion that is linear in y, as equation 8, has no other curvature, so it is not left out here;
@@ -25,22 +26,21 @@ class RBF(Layer):
         self.prototypes = np.array(prototypes, dtype=floating(dtype))
         if self.prototypes.ndim != 2 or not self.prototypes.size:
             raise ValueError(f"prototypes must have shape (classes, features), got {self.prototypes.shape}")
-        self.x = None
+        self.y_shape = None
 
     def forward(self, x):
         self._check_input(x, self.prototypes.shape[1], "N")
-        self.x = x
-        return self.backend.squared_distances(x, self.prototypes)
+        self.y_shape = len(self.prototypes), x.shape[1]
+        self.differences = x - self.prototypes[:, :, None]  # (classes, features, N)
+        return (self.differences**2).sum(axis=1)
 
     def backward(self, dy):
-        self._check_gradient(dy, None if self.x is None else (len(self.prototypes), self.x.shape[1]))
+        self._check_gradient(dy, self.y_shape)
         self.dy = dy
-        return 2 * (self.x * dy.sum(axis=0) - self.prototypes.T @ dy)
+        return 2 * (dy[:, None] * self.differences).sum(axis=0)
 
     def second_backward(self, d2y):
-        x, w = self.x, self.prototypes
-        squares = x * x * d2y.sum(axis=0) - 2 * x * (w.T @ d2y) + (w * w).T @ d2y  # sum_i d2y[i] (x[j] - w[i, j])²
-        return 4 * squares + 2 * self.dy.sum(axis=0)
+        return 4 * (d2y[:, None] * self.differences**2).sum(axis=0) + 2 * self.dy.sum(axis=0)
 
     def decide(self, outputs):
         """The class each sample's outputs (classes, N) stand for: the nearest prototype wins."""

@@ -3,8 +3,10 @@
 import numpy as np
 
 from minicnn.initialisers import uniform_fan_in
-from minicnn.layers.base import Layer, floating, positive
+from minicnn.layers.base import Layer
+from minicnn.layers.checks import floating, positive
 from minicnn.layers.parameter import Parameter
+from minicnn.layers.windows import image, windows
 
 
 class Subsampling(Layer):
@@ -24,36 +26,39 @@ class Subsampling(Layer):
     def __init__(self, channels, size=2, *, init=uniform_fan_in, rng=None, dtype="float32"):
         super().__init__()
         self.channels, self.size = positive("channels", channels), positive("size", size)
-        rng, fan_in = np.random.default_rng(rng), self.size**2
-        self.coefficient = Parameter(init(rng, (channels,), fan_in).astype(floating(dtype)), "coefficient")
-        self.bias = Parameter(init(rng, (channels,), fan_in).astype(floating(dtype)), "bias")
+        rng, dtype, fan_in = np.random.default_rng(rng), floating(dtype), self.size**2
+        self.coefficient = Parameter(init(rng, (channels,), fan_in).astype(dtype), "coefficient")
+        self.bias = Parameter(init(rng, (channels,), fan_in).astype(dtype), "bias")
         self.sums = None
 
     def forward(self, x):
         self._check_input(x, self.channels, "H", "W", "N")
-        if x.shape[1] % self.size or x.shape[2] % self.size:
-            raise ValueError(f"{self.label}: height and width must be multiples of {self.size}, got {x.shape}")
-        window = (self.size, self.size)
-        self.x_shape, self.sums = x.shape, self.backend.window_sum(x, window, window)
-        y = self.backend.empty(self.sums.shape, x.dtype)
-        self.backend.xp.multiply(self.sums, self.coefficient.value[:, None, None, None], out=y)
-        y += self.bias.value[:, None, None, None]
-        return y
+        self._check_blocks(x)
+        self.x_shape, block = x.shape, (self.size, self.size)
+        self.sums = windows(self.backend, x, block, block).sum(axis=1)
+        return maps(self.coefficient) * self.sums + maps(self.bias)
 
     def backward(self, dy):
         self._check_gradient(dy, None if self.sums is None else self.sums.shape)
-        self.backend.map_products(self.sums, dy, out=self.coefficient.grad)
-        self.backend.map_sums(dy, out=self.bias.grad)
-        ds = self.backend.empty(dy.shape, dy.dtype)
-        self.backend.xp.multiply(self.coefficient.value[:, None, None, None], dy, out=ds)
-        window = (self.size, self.size)
-        return self.backend.window_spread(ds, self.x_shape, window, window)
+        self.coefficient.grad = (self.sums * dy).sum(axis=(1, 2, 3))
+        self.bias.grad = dy.sum(axis=(1, 2, 3))
+        return self._spread(maps(self.coefficient) * dy)
 
     def second_backward(self, d2y):
-        coefficient, window = self.coefficient.value[:, None, None, None], (self.size, self.size)
-        self.coefficient.curvature = (self.sums * self.sums * d2y).sum(axis=(1, 2, 3))
+        self.coefficient.curvature = (self.sums**2 * d2y).sum(axis=(1, 2, 3))
         self.bias.curvature = d2y.sum(axis=(1, 2, 3))
-        return self.backend.window_spread(coefficient * coefficient * d2y, self.x_shape, window, window)
+        return self._spread(maps(self.coefficient) ** 2 * d2y)
+
+    def _spread(self, ds):
+        """The same number for every pixel of a block: how each of them counts in s."""
+        block = (self.size, self.size)
+        return image(self.backend, ds[:, None].repeat(self.size**2, axis=1), self.x_shape, block, block)
+
+    # ---------------------------------------------------------------------------------- checks and words
+
+    def _check_blocks(self, x):
+        if x.shape[1] % self.size or x.shape[2] % self.size:
+            raise ValueError(f"{self.label}: height and width must be multiples of {self.size}, got {x.shape}")
 
     def parameters(self):
         return [self.coefficient, self.bias]
@@ -65,3 +70,8 @@ class Subsampling(Layer):
         """The inputs of a block and the bias, for every output pixel."""
         channels, height, width = output_shape
         return (self.size**2 + 1) * channels * height * width
+
+
+def maps(parameter):
+    """A number for each map, as ``(C, 1, 1, 1)``: it meets every pixel of its map."""
+    return parameter.value[:, None, None, None]

@@ -5,9 +5,10 @@ import numpy as np
 
 from minicnn.data.transforms import LENET5_1998
 from minicnn.initialisers import lecun1998
-from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Sequential, Subsampling
+from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Subsampling
 from minicnn.models import pretrained as shipped
 from minicnn.models.prototypes import digit_prototypes
+from minicnn.network import Sequential
 
 TABLE_I = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),

@@ -3,7 +3,8 @@
 import numpy as np
 
 from minicnn.data.transforms import UNIT
-from minicnn.layers import Conv2d, Flatten, Linear, MaxPool2d, Sequential
+from minicnn.layers import Conv2d, Flatten, Linear, MaxPool2d
+from minicnn.network import Sequential
 
 INPUT_SHAPE = (1, 28, 28)
 

@@ -156,7 +156,7 @@ def test_what_the_page_shows_is_what_the_engine_computed(page, shipped, digits):
     assert sizes == [6, 6, 16, 16, 1, 1, 10]
     f6 = page.pixels("#stage-F6 canvas").astype(int)
     orange = f6[..., 0] > f6[..., 2]
-    assert np.array_equal(orange.ravel(), shipped["F6 squash"].kept[:, 0] > 0)
+    assert np.array_equal(orange.ravel(), shipped["F6 squash"].y[:, 0] > 0)
 
 
 def test_pointing_at_a_c3_unit_shows_its_field_table_i_and_kernels(page):

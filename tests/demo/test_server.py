@@ -43,9 +43,11 @@ def test_a_drawing_is_read_and_every_map_shown(visitor, digits, pixels, shipped)
     status, reply = visitor.ask("look", source={"drawing": pixels(np.kron(image, np.ones((5, 5), np.uint8)))})
     assert status == 200 and reply["ranking"][0] == digits.labels[0] and reply["ink"] and reply["label"] is None
     seen = array(reply["image"])
-    outputs = shipped.forward(shipped.input(seen[None]))
-    assert reply["distances"] == outputs[:, 0].tolist()
-    assert np.array_equal(array(reply["maps"]["F6"]), shipped["F6 squash"].kept[:, 0])
+    outputs = {"input": shipped.input(seen[None])}
+    for layer in shipped:
+        outputs[layer.name] = layer.forward([*outputs.values()][-1])
+    assert reply["distances"] == outputs["output"][:, 0].tolist()
+    assert np.array_equal(array(reply["maps"]["F6"]), outputs["F6 squash"][:, 0])
     assert "backward" not in reply
 
 

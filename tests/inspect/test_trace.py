@@ -45,7 +45,6 @@ def test_every_layer_with_its_input_output_and_gradients(backend):
 
 def test_the_network_is_left_as_it_was(backend):
     net = mc.models.lenet5(rng=0, backend=backend)
-    net.needs_input_gradient = False
     x = net.input(IMAGES[:1])
     y = net.forward(x)
     net.backward(y * 0 + 1)
@@ -57,7 +56,6 @@ def test_the_network_is_left_as_it_was(backend):
     assert np.array_equal(before[0], host(net.vector.values))
     assert np.array_equal(before[1], host(net.vector.grads))
     assert np.array_equal(given, host(x))
-    assert net.needs_input_gradient is False
 
 
 def test_gradients_agree_with_differences():

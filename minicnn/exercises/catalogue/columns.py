@@ -1,24 +1,14 @@
-"""Exercises 3 and 4: im2col and its way back.
-
-What they must give is computed by a convolution whose kernels are 1 at a single place and 0 elsewhere: its output
-maps are what im2col copies, and its backward is col2im.
-"""
+"""Exercises 3 and 4: im2col and its way back, in the layout of the engine's own."""
 
 import numpy as np
 
+from minicnn.backend import get, output_size
 from minicnn.exercises.exercise import Exercise, Mistake, Step
-from minicnn.layers import Conv2d
 
 SIZES = [(2, 5, 5, 2, 3, 1), (2, 7, 6, 3, 3, 2), (1, 6, 8, 2, 2, 2), (3, 8, 5, 1, 2, 3)]
 """(C, H, W, N, size, stride): several maps, not square, one sample, pixels that no window sees."""
 
-
-def copier(inputs, channels):
-    """The convolution that copies pixel (c, i, j) of every window into an output map."""
-    size, kernels = inputs["size"], channels * inputs["size"] ** 2
-    layer = Conv2d(channels, kernels, size, stride=inputs["stride"], bias=False, dtype="float64")
-    layer.weight.value = np.eye(kernels).reshape(kernels, channels, size, size)
-    return layer
+ENGINE = get("numpy")
 
 
 def forward_cases():
@@ -28,10 +18,13 @@ def forward_cases():
     )  # fmt: skip
 
 
+def geometry(inputs):
+    """(kernel_size, stride) as the engine takes them."""
+    return (inputs["size"], inputs["size"]), (inputs["stride"], inputs["stride"])
+
+
 def columns(inputs):
-    x, size = inputs["x"], inputs["size"]
-    y = copier(inputs, len(x)).forward(x)
-    return {"cols": y.reshape(len(x), size, size, *y.shape[1:])}
+    return {"cols": ENGINE.im2col(inputs["x"], *geometry(inputs))}
 
 
 def backward_cases():
@@ -44,31 +37,47 @@ def backward_cases():
 
 
 def image(inputs):
-    layer = copier(inputs, inputs["x_shape"][0])
-    layer.forward(np.zeros(inputs["x_shape"]))
-    dcols = inputs["dcols"]
-    return {"dx": layer.backward(dcols.reshape(-1, *dcols.shape[3:]))}
+    return {"dx": ENGINE.col2im(inputs["dcols"], inputs["x_shape"], *geometry(inputs))}
 
 
 # ------------------------------------------------------------------------------------------- known mistakes
 
 
+def six_axes(inputs, cols):
+    """cols as (C, size, size, H_out, W_out, N)."""
+    channels, height, width, n = inputs["x_shape"] if "x_shape" in inputs else inputs["x"].shape
+    size, stride = inputs["size"], inputs["stride"]
+    h_out, w_out = output_size(height, size, stride), output_size(width, size, stride)
+    return cols.reshape(channels, size, size, h_out, w_out, n)
+
+
+def exchanged(*order):
+    """im2col with its six indices in another order, three for the rows and three for the columns."""
+
+    def predict(inputs, right):
+        cols = six_axes(inputs, right["cols"]).transpose(order)
+        return {"cols": cols.reshape(np.prod(cols.shape[:3]), -1)}
+
+    return predict
+
+
 def dense_steps(inputs, right):
     """The windows counted right, but laid on neighbouring pixels."""
-    x, wrong = inputs["x"], np.empty_like(right["cols"])
+    x, wrong = inputs["x"], np.empty_like(six_axes(inputs, right["cols"]))
     _, size, _, h_out, w_out, _ = wrong.shape
     for i, j in np.ndindex(size, size):
         wrong[:, i, j] = x[:, i : i + h_out, j : j + w_out]
-    return {"cols": wrong}
+    return {"cols": wrong.reshape(right["cols"].shape)}
 
 
-def gather(inputs, stride, add):
-    """col2im with another stride, or with ``=`` in place of ``+=``."""
-    dcols, dx = inputs["dcols"], np.zeros(inputs["x_shape"])
+def gather(inputs, stride, add, exchange=False):
+    """col2im with another stride, with ``=`` in place of ``+=``, or with i and j exchanged."""
+    dcols, dx = six_axes(inputs, inputs["dcols"]), np.zeros(inputs["x_shape"])
     _, size, _, h_out, w_out, _ = dcols.shape
     for i, j in np.ndindex(size, size):
         pixels = np.s_[:, i : i + stride * h_out : stride, j : j + stride * w_out : stride]
-        dx[pixels] = dx[pixels] + dcols[:, i, j] if add else dcols[:, i, j]
+        seen = dcols[:, j, i] if exchange else dcols[:, i, j]
+        dx[pixels] = dx[pixels] + seen if add else seen
     return {"dx": dx}
 
 
@@ -86,15 +95,18 @@ IM2COL = Exercise(
     mistakes=(
         Mistake(STRIDE_IGNORED, lambda i, right: columns({**i, "stride": 1})),
         Mistake(STRIDE_IGNORED, dense_steps),
-        Mistake("i and j are exchanged", lambda i, right: {"cols": right["cols"].swapaxes(1, 2)}),
-        Mistake("h and w are exchanged", lambda i, right: {"cols": right["cols"].swapaxes(3, 4)}),
-        Mistake("(i, j) and (h, w) are exchanged: the window's own pixels come first",
-                lambda i, right: {"cols": right["cols"].transpose(0, 3, 4, 1, 2, 5)}),
+        Mistake("i and j are exchanged", exchanged(0, 2, 1, 3, 4, 5)),
+        Mistake("h and w are exchanged", exchanged(0, 1, 2, 4, 3, 5)),
+        Mistake("(i, j) and (h, w) are exchanged: a row is a pixel of the window, a column is a window",
+                exchanged(0, 3, 4, 1, 2, 5)),
+        Mistake("the maps do not come first: a row is (c, i, j)", exchanged(1, 2, 0, 3, 4, 5)),
+        Mistake("the samples come first: a column is (h, w, n)", exchanged(0, 1, 2, 5, 3, 4)),
     ),
 )  # fmt: skip
 
 COL2IM = Exercise(
-    file="ex04_col2im.py", title="col2im", steps=(Step("col2im", ("dcols", "x_shape", "stride"), returns=("dx",)),),
+    file="ex04_col2im.py", title="col2im",
+    steps=(Step("col2im", ("dcols", "x_shape", "size", "stride"), returns=("dx",)),),
     cases=backward_cases(), expected=image,
     mistakes=(
         Mistake("a pixel that several windows see must collect all of them: += in place of =",
@@ -102,6 +114,6 @@ COL2IM = Exercise(
         Mistake(STRIDE_IGNORED, lambda i, right: gather(i, 1, add=True)),
         Mistake("the copies of a pixel are averaged: they must be added up", averaged),
         Mistake("i and j are exchanged",
-                lambda i, right: gather({**i, "dcols": i["dcols"].swapaxes(1, 2)}, i["stride"], add=True)),
+                lambda i, right: gather(i, i["stride"], add=True, exchange=True)),
     ),
 )  # fmt: skip

@@ -1,0 +1,45 @@
+"""From images to labels. Methods of ``Sequential``: the first argument is the network."""
+
+import numpy as np
+
+BATCH_SIZE = 500
+"""How many images go through the layers at once: enough to keep a GPU busy, few enough for any memory."""
+
+
+def predict(network, images, batch_size=None):
+    """The label of every image, a NumPy array (N,); arguments and errors as of ``outputs``."""
+    return network.backend.to_numpy(network.decide(network.outputs(images, batch_size)))
+
+
+def outputs(network, images, batch_size=None):
+    """What the network says of every image: ``(outputs, N)`` on its backend.
+
+    images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how
+    many go through the layers at once. Raises ValueError for images of another shape, none, or one with a pixel
+    that is not finite.
+    """
+    images = np.asarray(images) if isinstance(images, (list, tuple)) else images
+    if images.ndim not in (3, 4) or 0 in images.shape:
+        raise ValueError(f"images must have shape (N, H, W) or (C, H, W, N), got {tuple(images.shape)}")
+    xp, batch_size = network.backend.xp, batch_size or BATCH_SIZE
+    if images.dtype.kind == "f" and not bool(xp.isfinite(network.backend.asarray(images)).all()):
+        raise ValueError("images must be finite, got NaN or an infinite pixel")
+    count = len(images) if images.ndim == 3 else images.shape[-1]
+    batches = []
+    for start in range(0, count, batch_size):
+        part = slice(start, start + batch_size)
+        x = network.input(images[part] if images.ndim == 3 else images[..., part])
+        batches.append(network.forward(x))
+    return xp.concatenate(batches, axis=-1)
+
+
+def input(network, images):
+    """Images as ``forward`` takes them: uint8 (N, H, W) are preprocessed, all are moved to the backend.
+
+    Raises TypeError for images (N, H, W) where the network has no preprocess=.
+    """
+    if images.ndim != 3:
+        return network.backend.asarray(images)
+    if network.preprocess is None:
+        raise TypeError("images (N, H, W) need a network with preprocess=; give real (C, H, W, N) instead")
+    return network.backend.asarray(network.preprocess(images, dtype=network.dtype))

@@ -1,0 +1,46 @@
+"""A network in numbers, layer by layer. Methods of ``Sequential``: the first argument is the network."""
+
+import copy
+
+import numpy as np
+
+
+def counts(network, input_shape):
+    """One dict a layer: name, text, input, output (shapes without N), parameters, connections.
+
+    An elementwise layer has no line of its own; its name stands in ``text`` of the layer before it.
+    """
+    probe = copy.deepcopy(network)  # a forward pass shows the shapes without touching what the network keeps
+    x = probe.backend.asarray(np.zeros((*input_shape, 1), probe.dtype))
+    lines = []
+    for layer in probe:
+        y = layer.forward(x)
+        before, after = tuple(x.shape[:-1]), tuple(y.shape[:-1])
+        if layer.activation and lines:
+            lines[-1]["text"] += f", {layer.describe()}"
+        else:
+            lines.append({
+                "name": layer.name, "text": layer.describe(), "input": before, "output": after,
+                "parameters": sum(p.size for p in layer.parameters()),
+                "connections": layer.connections(before, after),
+            })  # fmt: skip
+        x = y
+    return lines
+
+
+def summary(network, input_shape):
+    """The network as a table, one line a layer; input_shape is (C, H, W)."""
+    lines = network.counts(input_shape)
+    rows = [("layer", "", "input", "output", "parameters", "connections")]
+    for line in lines:
+        shapes = ["x".join(map(str, (*s[1:], s[0]))) for s in (line["input"], line["output"])]
+        rows.append((line["name"], line["text"], *shapes, f"{line['parameters']:,}", f"{line['connections']:,}"))
+    totals = [f"{sum(line[key] for line in lines):,}" for key in ("parameters", "connections")]
+    rows.append(("total", "", "", "", *totals))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    texts = []
+    for row in rows:
+        cells = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))]
+        texts.append("  ".join(cells).rstrip())
+    rule = "-" * max(map(len, texts))
+    return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]])
