@@ -1,11 +1,12 @@
-"""CUDA C++ sources from kernels/*.cu: found, compiled when first needed, and launched."""
+"""CUDA C++ sources from kernels/cuda/*.cu: found, compiled when first needed, and launched."""
 
 import functools
 import re
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
+
+from minicnn.sources import kernels
 
 THREADS = 256
 """Threads in a block."""
@@ -24,25 +25,17 @@ NULL = np.intp(0)
 
 
 def source(file):
-    """The text of ``kernels/file`` with every ``#include "other"`` replaced by the text of that file.
+    """The text of ``kernels/cuda/file`` with every ``#include "other"`` replaced by the text of that file.
 
     Includes are resolved here because neither a wheel in a zip file nor NVRTC has a directory to look in.
     """
-    text = (_folder() / file).read_text(encoding="utf-8")
+    text = (resources.files(kernels()) / "cuda" / file).read_text(encoding="utf-8")
     return re.sub(r'^#include "([^"]+)"$', lambda match: source(match[1]), text, flags=re.MULTILINE)
-
-
-def _folder():
-    """Where the sources lie: the installed package minicnn.kernels, or kernels/ beside minicnn/ in a checkout."""
-    try:
-        return resources.files("minicnn.kernels")
-    except ModuleNotFoundError:
-        return Path(__file__).resolve().parents[2] / "kernels"
 
 
 @functools.cache
 def compiled(cupy, file, dtype):
-    """The module of ``kernels/file`` for this dtype; RuntimeError with the compiler's log if it is not CUDA C++.
+    """The module of ``kernels/cuda/file`` for this dtype; RuntimeError with the compiler's log if it is not CUDA C++.
 
     CuPy keeps what it compiles on disk, so that only the first process ever waits.
     """
@@ -51,7 +44,7 @@ def compiled(cupy, file, dtype):
     try:
         module.compile()
     except cupy.cuda.compiler.CompileException as error:
-        raise RuntimeError(f"kernels/{file} does not compile (REAL={real}):\n{error}") from error
+        raise RuntimeError(f"kernels/cuda/{file} does not compile (REAL={real}):\n{error}") from error
     return module
 
 
@@ -61,7 +54,7 @@ def kernel(cupy, file, name, dtype):
 
 
 def run(cupy, file, name, dtype, grid, block, arguments, shared=0):
-    """Launch kernel ``name`` of ``kernels/file``, compiled for ``dtype``, on the current stream.
+    """Launch kernel ``name`` of ``kernels/cuda/file``, compiled for ``dtype``, on the current stream.
 
     Of the arguments a Python int becomes ``int``, a float ``real``, None a null pointer; arrays and NumPy scalars
     stay. Raises ValueError for a grid or an amount of shared memory that CUDA has no room for.
@@ -79,7 +72,7 @@ def run(cupy, file, name, dtype, grid, block, arguments, shared=0):
 
 
 def launch(cupy, file, name, out, columns, arguments):
-    """Run kernel ``name`` of ``kernels/file`` with a thread for each element of ``out``, rows of ``columns``.
+    """Run kernel ``name`` of ``kernels/cuda/file`` with a thread for each element of ``out``, rows of ``columns``.
 
     Blocks are as wide as a row needs, in whole warps of 32, and as high as THREADS then allows, so that short rows
     (a batch of 1) do not leave threads idle.
@@ -95,7 +88,7 @@ def launch(cupy, file, name, out, columns, arguments):
 
 
 def launch_flat(cupy, file, name, out, arguments):
-    """Run kernel ``name`` of ``kernels/file`` with a thread for each element of ``out``, whatever its shape."""
+    """Run kernel ``name`` of ``kernels/cuda/file`` with a thread for each element of ``out``, whatever its shape."""
     if out.size:
         blocks = min(-(-out.size // THREADS), MAX_BLOCKS_DOWN)
         run(cupy, file, name, out.dtype.name, (blocks,), (THREADS,), arguments)

@@ -1,13 +1,13 @@
 """The primitives as loops for the CPU: which kernel of kernels/cpu computes each, and over which arrays."""
 
+import importlib
 import logging
-import time
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 
 import numpy as np
 
-from minicnn.compiled.kernels import cpu_kernels
+from minicnn import sources
 from minicnn.compiled.plain import PlainForm
 
 ALIGNMENT = 64
@@ -26,7 +26,7 @@ class CpuForm(PlainForm):
     def __init__(self, backend, dtype):
         super().__init__(backend, dtype)
         self.real = np.dtype(dtype).type
-        self.kernels = cpu_kernels()
+        self.kernels = kernels()
 
     def array(self, shape, dtype):
         """An array of zeros at the start of a cache line."""
@@ -215,6 +215,37 @@ def both(*functions):
 
 
 def run(kernel, *arrays):
-    """A function of no arguments that runs ``kernel``, which is compiled here."""
-    compile_now(kernel, arrays)
+    """A function of no arguments that runs ``kernel``, which is compiled for these arrays now."""
+    _compile(kernel, arrays)
     return partial(kernel, *arrays)
+
+
+@cache
+def kernels():
+    """The modules of kernels/cpu, by name. Raises ImportError where Numba is missing or broken."""
+    import numba  # noqa: F401 (the kernels do without it, slowly: whoever asks for them here wants the fast ones)
+
+    sources.kernels()
+    names = ("activations", "convolution", "cross_entropy", "frame", "gather", "pooling", "product", "rbf", "sgd",
+             "squash", "trainable_subsampling", "weight_gradient")  # fmt: skip
+    return SimpleNamespace(**{name: importlib.import_module(f"minicnn.kernels.cpu.{name}") for name in names})
+
+
+def _compile(kernel, arrays):
+    """Compile ``kernel`` for arrays like these, unless that is done; the first time of all takes seconds."""
+    import numba
+
+    signature = tuple(map(numba.typeof, arrays))
+    if signature in kernel.overloads:
+        return
+    kernel.compile(signature)
+    if kernel.stats.cache_misses[signature]:
+        _tell_once()
+
+
+@cache
+def _tell_once():
+    log.warning(
+        "minicnn compiles its loops for this processor, which takes some ten seconds the first time; Numba keeps them "
+        "on disk for the next"
+    )

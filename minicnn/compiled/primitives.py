@@ -14,6 +14,7 @@ be filled up with samples that do not count: their label is NOBODY, their loss a
 from dataclasses import dataclass
 
 from minicnn.backend import output_size
+from minicnn.layers.windows import image, windows
 
 NOBODY = -1
 """The label of a sample that only fills a part of a batch up."""
@@ -30,16 +31,6 @@ class Window:
     def outputs(self, height, width):
         """(H_out, W_out) of maps of this height and width."""
         return tuple(output_size(*numbers) for numbers in zip((height, width), self.size, self.stride, self.padding))
-
-    def fields(self, backend, x):
-        """What the window sees of each map: x ``(C, H, W, N)`` -> ``(C, KH·KW, H_out, W_out, N)``."""
-        cols = backend.im2col(x, self.size, self.stride, self.padding)
-        return cols.reshape(len(x), self.size[0] * self.size[1], *self.outputs(*x.shape[1:3]), x.shape[3])
-
-    def spread(self, backend, fields, x_shape):
-        """The adjoint of ``fields``: every element is added to the pixel that it was seen at."""
-        cols = fields.reshape(fields.shape[0] * fields.shape[1], -1)
-        return backend.col2im(cols, x_shape, self.size, self.stride, self.padding)
 
 
 @dataclass(frozen=True)
@@ -124,7 +115,7 @@ def dense_weight_gradient(backend, d, x, dweights, dbias):
 
 def subsampling(backend, x, coefficient, bias, window, squash, y):
     """y = f(coefficient · (sum of each window) + bias), one coefficient and bias a map."""
-    sums = window.fields(backend, x).sum(axis=1)
+    sums = windows(backend, x, window.size, window.stride).sum(axis=1)
     a = coefficient[:, None, None, None] * sums + bias[:, None, None, None]
     y[...] = _squashed(backend, a, squash)
 
@@ -132,16 +123,16 @@ def subsampling(backend, x, coefficient, bias, window, squash, y):
 def subsampling_backward(backend, d, x, coefficient, window, squash, dx, dcoefficient, dbias):
     """dx = coefficient · d · f'(x) at every pixel of the window, for x = f(...);
     dcoefficient += sum of (sum of the window) · d,  dbias += sum of d."""
-    fields = window.fields(backend, x)
+    fields = windows(backend, x, window.size, window.stride)
     dcoefficient += (fields.sum(axis=1) * d).sum(axis=(1, 2, 3))
     dbias += d.sum(axis=(1, 2, 3))
     dfields = backend.xp.broadcast_to((coefficient[:, None, None, None] * d)[:, None], fields.shape)
-    dx[...] = window.spread(backend, dfields, x.shape) * _slope(x, squash)
+    dx[...] = image(backend, dfields, x.shape, window.size, window.stride) * _slope(x, squash)
 
 
 def max_pool(backend, x, window, y, winner):
     """y = the largest element of each window; winner ``int32``, its place there in row-major order (the first)."""
-    fields = window.fields(backend, x)
+    fields = windows(backend, x, window.size, window.stride)
     winner[...] = fields.argmax(axis=1)
     y[...] = fields.max(axis=1)
 
@@ -149,19 +140,19 @@ def max_pool(backend, x, window, y, winner):
 def max_pool_backward(backend, d, winner, window, dx):
     """Each element of d goes to the pixel that won its window; windows that overlap add up."""
     places = backend.xp.arange(window.size[0] * window.size[1])[None, :, None, None, None]
-    dx[...] = window.spread(backend, (winner[:, None] == places) * d[:, None], dx.shape)
+    dx[...] = image(backend, (winner[:, None] == places) * d[:, None], dx.shape, window.size, window.stride)
 
 
 def avg_pool(backend, x, window, y):
     """y = the mean of each window."""
-    y[...] = window.fields(backend, x).mean(axis=1)
+    y[...] = windows(backend, x, window.size, window.stride).mean(axis=1)
 
 
 def avg_pool_backward(backend, d, window, dx):
     """Every pixel of a window receives d / (pixels in the window); windows that overlap add up."""
     area = window.size[0] * window.size[1]
     dfields = backend.xp.broadcast_to((d / area)[:, None], (len(d), area, *d.shape[1:]))
-    dx[...] = window.spread(backend, dfields, dx.shape)
+    dx[...] = image(backend, dfields, dx.shape, window.size, window.stride)
 
 
 def activation(backend, x, function, y):
