@@ -121,19 +121,23 @@ class Epoch:
         return thread, self.threads, first, last, mean, tables, own, self.lanes, self.parameters, self.barrier, arrays
 
 
-def outputs(network, images, samples, team, threads):
-    """What the network says of all images, uint8 (N, H, W): an array ``(outputs, N)``."""
-    count, labels = len(images), np.zeros(len(images), np.uint8)
-    threads = min(threads, math.ceil(count / samples))
-    jobs = []
-    for _ in range(threads):
-        form, position = CpuForm(network.backend, network.dtype), np.zeros(2, np.int64)
-        program = Program(network, form, samples, images, labels, np.arange(count), position, bind=False)
-        calls = program.sections[0]
-        said = program.output.reshape(-1, samples)
-        jobs.append((position, said, tuple(call.arrays for call in calls)))
-    every = np.empty((len(said), count), network.dtype)
-    arguments = [(thread, threads, samples, every, *job) for thread, job in enumerate(jobs)]
-    function = loops.compiled(loops.around("predict", calls), arguments[0])
-    team.run(lambda thread: function(*arguments[thread]), threads)
-    return every.reshape(*program.output.shape[:-1], count)
+class Prediction:
+    """``run()`` -> what the network says of all images, uint8 (N, H, W), as an array ``(outputs, N)``."""
+
+    def __init__(self, network, images, samples, team, threads):
+        count, labels = len(images), np.zeros(len(images), np.uint8)
+        self.team, self.threads = team, min(threads, math.ceil(count / samples))
+        order, jobs = np.arange(count), []
+        for _ in range(self.threads):
+            form, position = CpuForm(network.backend, network.dtype), np.zeros(2, np.int64)
+            program = Program(network, form, samples, images, labels, order, position, bind=False)
+            calls = program.sections[0]
+            jobs.append((position, program.output.reshape(-1, samples), tuple(call.arrays for call in calls)))
+        self.every = np.empty((*program.output.shape[:-1], count), network.dtype)
+        flat = self.every.reshape(-1, count)
+        self.arguments = [(thread, self.threads, samples, flat, *job) for thread, job in enumerate(jobs)]
+        self.function = loops.compiled(loops.around("predict", calls), self.arguments[0])
+
+    def run(self):
+        self.team.run(lambda thread: self.function(*self.arguments[thread]), self.threads)
+        return self.every

@@ -148,7 +148,7 @@ def needs_whole_batch(network, loss, images):
 
 def _gathers(network, images):
     """Whether a table says what becomes of each byte."""
-    return images.ndim == 3 and type(network.preprocess) is Pixels
+    return images.ndim == 3 and images.dtype == np.uint8 and type(network.preprocess) is Pixels
 
 
 def _flat(network):

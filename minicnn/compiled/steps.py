@@ -6,9 +6,8 @@ import math
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minicnn.compiled.cpu import CpuForm
 from minicnn.compiled.epoch import Epoch
-from minicnn.compiled.forms import new_form, part_size
+from minicnn.compiled.forms import compiles_loops, new_form, part_size
 from minicnn.compiled.lanes import Lanes
 from minicnn.compiled.program import needs_whole_batch
 from minicnn.compiled.threads import Team, thread_count
@@ -46,7 +45,7 @@ class Steps:
         network, samples = self.network, part_size(self.network, self.most)
         data = self.images, self.labels, samples, self.most, self.team, self.threads
         self.whole_epochs = (
-            isinstance(new_form(network), CpuForm)
+            compiles_loops(network)
             and self._knows_optimizer()
             and not needs_whole_batch(network, self.loss, self.images)
         )
