@@ -7,13 +7,13 @@ import device_stand_in
 import fused_checks
 import numpy as np
 import pytest
+from minicnn.training.step import GradientStep
 
 import minicnn as mc
 from minicnn.errors import DivergedError
 from minicnn.training import fit
 from minicnn.training.fused import FusedStep, obstacle
 from minicnn.training.graph_step import DeviceData, GraphStep, graph_obstacle
-from minicnn.training.step import GradientStep
 from minicnn.training.stepping import step_maker
 
 SAMPLES = 11

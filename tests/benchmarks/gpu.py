@@ -30,12 +30,13 @@ for name, part in (("threadpoolctl", "threadpool_limits"), ("tqdm", "tqdm")):
         sys.modules[name] = types.ModuleType(name)
         setattr(sys.modules[name], part, lambda *args, **how: contextlib.nullcontext())
 
+from minicnn.training.step import GradientStep  # noqa: E402
+
 import minicnn as mc  # noqa: E402
 from minicnn.backend import kernels  # noqa: E402
 from minicnn.files import atomic_write  # noqa: E402
 from minicnn.training import RECIPES  # noqa: E402
 from minicnn.training.graph_step import GraphStep  # noqa: E402
-from minicnn.training.step import GradientStep  # noqa: E402
 
 LR, MOMENTUM = 0.005, 0.9
 

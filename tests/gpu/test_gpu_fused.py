@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from minicnn.training.step import GradientStep
 
 import minicnn as mc
 from minicnn import backend as backends
 from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
 from minicnn.training import fit
 from minicnn.training.graph_step import GraphStep
-from minicnn.training.step import GradientStep
 
 try:
     DEVICE = backends.get("cupy")
