@@ -4,19 +4,19 @@ import logging
 from functools import cache
 from importlib import metadata
 
-from minicnn.compiled.plain import PlainForm
+from minicnn.compiled.numpy_form import NumpyForm
 
 log = logging.getLogger("minicnn")
 
 PART = 16
 """Samples of a part for loops: one pixel of them is a vector or two, and all maps of LeNet-5 stay in the cache."""
 
-PLAIN_PART = 64
+PLAIN_PART = 32
 """Samples of a part for array code, whose calls cost as much as small arrays."""
 
 
 def new_form(network):
-    """Loops for the CPU where Numba works, CUDA on a GPU, plain arrays elsewhere."""
+    """Loops for the CPU where Numba works, NumPy where it does not, CUDA on a GPU."""
     return _maker(network.backend.name)(network.backend, network.dtype)
 
 
@@ -53,7 +53,7 @@ def _maker(name):
 
         return CpuForm
     log.warning("minicnn computes in plain NumPy, for %s", reason)
-    return PlainForm
+    return NumpyForm
 
 
 @cache

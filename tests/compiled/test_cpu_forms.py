@@ -1,4 +1,4 @@
-"""Every loop for the CPU computes what its primitive means."""
+"""Every form of a primitive for the CPU, loops and NumPy, computes what it means."""
 
 import copy
 
@@ -9,8 +9,7 @@ from primitive_cases import Draw, cases
 import minicnn as mc
 from minicnn.compiled import primitives
 from minicnn.compiled.cpu import CpuForm
-
-pytest.importorskip("numba")
+from minicnn.compiled.numpy_form import NumpyForm
 
 CASES = {f"{primitive}: {name}": (primitive, arguments) for name, primitive, arguments in cases()}
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
@@ -19,13 +18,24 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("case", CASES)
 def test_a_loop_computes_its_primitive(case, dtype):
+    pytest.importorskip("numba")
+    assert_computes_its_primitive(CpuForm, case, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", CASES)
+def test_numpy_computes_its_primitive_without_numba(case, dtype):
+    assert_computes_its_primitive(NumpyForm, case, dtype)
+
+
+def assert_computes_its_primitive(form, case, dtype):
     primitive, arguments = CASES[case]
     expected = arguments(Draw(0, dtype))
     backend = mc.backend.get("numpy")
     got = copy.deepcopy(expected)
     getattr(primitives, primitive)(backend, *expected)
 
-    form = CpuForm(backend, dtype)
+    form = form(backend, dtype)
     form.sequence(form.prepare(primitive, *got))()
 
     for number, (a, b) in enumerate(zip(got, expected)):
