@@ -1,6 +1,8 @@
-"""Makes this folder's helper modules importable."""
+"""Makes this folder's helper modules importable, and a CupyBackend that runs without a GPU."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "backend")]
+
+from device_fixtures import device, fake_cupy  # noqa: E402, F401
