@@ -1,4 +1,4 @@
-"""The primitives on an NVIDIA GPU: which kernel of kernels/cuda computes each, on how many threads, over which arrays."""
+"""The primitives on an NVIDIA GPU: which kernel of kernels/cuda computes each, by how many threads, on which arrays."""
 
 import math
 
@@ -56,15 +56,15 @@ class CudaForm(PlainForm):
     def convolution(self, x, weights, bias, window, connections, squash, y):
         self._reals(x=x, weights=weights, bias=bias, y=y)
         maps, depth, columns = len(y), math.prod(window.size) * len(x), math.prod(y.shape[1:])
-        count = slices(maps, depth, columns)
-        arguments = (x, weights, self._table(connections), bias, y, *_sizes(x, y, window), maps, count, *_squash(squash))
+        count, table = slices(maps, depth, columns), self._table(connections)
+        arguments = (x, weights, table, bias, y, *_sizes(x, y, window), maps, count, *_squash(squash))
         return self._product("convolution.cu", "convolution", maps, columns, count, arguments)
 
     def convolution_input_gradient(self, d, weights, x, window, connections, squash, dx):
         self._reals(d=d, weights=weights, x=x, dx=dx)
         maps, channels, columns = len(d), len(x), math.prod(x.shape[1:])
-        count = slices(channels, maps * math.prod(window.size), columns)
-        arguments = (d, weights, self._table(connections), x, dx, *_sizes(x, d, window), maps, count, *_squash(squash))
+        count, table = slices(channels, maps * math.prod(window.size), columns), self._table(connections)
+        arguments = (d, weights, table, x, dx, *_sizes(x, d, window), maps, count, *_squash(squash))
         name = "convolution_input_gradient"
         return self._product(f"{name}.cu", name, channels, columns, count, arguments)
 
@@ -100,8 +100,7 @@ class CudaForm(PlainForm):
         maps, columns = len(d), d.size // len(d)
         kernels.check_axes("weight_gradient", maps, columns)
         tiles = -(-(depth + 1) // 32), -(-maps // 16)  # of 32 weights and 16 maps
-        parts = _parts(math.prod(tiles), columns)
-        length = -(-(-(-columns // TILE)) // parts) * TILE
+        parts, length = _parts(math.prod(tiles), columns)
 
         def bind(partial):
             arguments = (d, x, partial, *sizes, maps, length)
@@ -120,8 +119,7 @@ class CudaForm(PlainForm):
         self._reals(d=d, x=x, coefficient=coefficient, dx=dx, dcoefficient=dcoefficient, dbias=dbias)
         maps, columns, name = len(d), d.size // len(d), "subsampling_backward"
         kernels.check_axes(name, maps, columns)
-        parts = _parts(maps, columns)
-        length = -(-(-(-columns // TILE)) // parts) * TILE
+        parts, length = _parts(maps, columns)
 
         def bind(partial):
             arguments = (d, x, coefficient, dx, partial, *x.shape, *window.size, length, *_squash(squash))
@@ -328,10 +326,11 @@ def slices(rows, depth, columns):
 
 
 def _parts(blocks, columns):
-    """Parts that bring ``blocks`` blocks for each to about ENOUGH_BLOCKS, all of them with something to do."""
+    """(parts, length): parts of ``length`` outputs, the last may have fewer, that bring ``blocks`` blocks for each to
+    about ENOUGH_BLOCKS, all of them with something to do."""
     tiles = -(-columns // TILE)
     each = -(-tiles // min(tiles, max(1, ENOUGH_BLOCKS // blocks)))  # tiles in a part
-    return -(-tiles // each)
+    return -(-tiles // each), each * TILE
 
 
 def _sizes(x, y, window):
