@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from device_fixtures import device, fake_cupy  # noqa: E402, F401
+from device_fixtures import device, fake_cupy  # noqa: F401

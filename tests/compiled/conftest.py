@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "backend")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "backend"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from device_fixtures import device, fake_cupy  # noqa: E402, F401
+from device_fixtures import device, fake_cupy  # noqa: F401
