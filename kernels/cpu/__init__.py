@@ -4,6 +4,6 @@ Every file has functions that make a kernel for given sizes: ``convolution(real,
 Sizes are constants of the compiled code, so that the compiler unrolls the short loops and vectorises the long ones.
 Without Numba the same functions are ordinary Python, slow, with the same results (``kernel.py_func`` with it).
 
-Feature maps are ``(C, H, W, N)``, samples innermost, and are handed to the kernels as ``(C, H, W·N)``: a row of a map
-is one run of contiguous numbers. ``real`` is np.float32 or np.float64.
+Feature maps are ``(C, H, W, N)``, samples innermost, and are handed to the kernels as ``(C, H·W·N)``: a row of a map
+is a run of W·N contiguous numbers, and the next row follows. ``real`` is np.float32 or np.float64.
 """

@@ -1,19 +1,16 @@
-"""Convolution with its bias and squashing function, and what it passes back to its input.
+"""Convolution with its bias and squashing function.
 
-    convolution            y[o, h, w, n] = f(bias[o] + sum over the connected c, ky, kx of
-                                             k[o, c][ky, kx] · x[c, h·sh + ky, w·sw + kx, n])
-    turned = True          the same with every kernel turned by 180 degrees, k[KH-1-ky, KW-1-kx], and
-                               y = sum · f'(through), f' in terms of what f had made
-                           For x = the output's gradient in a frame of zeros, this is the input's gradient.
+    y[o, h, w, n] = f(bias[o] + sum over the connected c, ky, kx of k[o, c][ky, kx] · x[c, h·sh + ky, w·sw + kx, n])
 
-Padding and such frames are written by ``frame.py`` first, so that no loop asks whether a pixel is inside.
+Padding is written by ``frame.py`` first, so that no loop asks whether a pixel is inside.
 
 What makes it fast. Samples are innermost, so the outputs of a row are one run of W_out·N contiguous numbers, and what
 weight (ky, kx) adds to them is the same run of input row ky, kx·N numbers on. The loop over the run is innermost; its
-body has all KH·KW products, for these sizes are constants, and so a number of the sum is loaded and stored once for 25
-products. The row of sums of all output maps stays in the first cache. Pairs come sorted by input map, so that one
-pair's sums need not wait for those of the pair before. Where a run would be short (one sample at a time), all rows are
-taken as one run of the whole plane, with a few sums in vain at the end of each row.
+body has all KH·KW products, for these sizes are constants, and so a sum is loaded and stored once for 25 products. Two
+rows of outputs are taken at once, for they read KH - 1 rows in common: that saves four loads in ten. Their sums lie side
+by side in one array, so that the compiler has to ask only once whether it overlaps with x. Pairs come sorted by input
+map: no pair's sums wait for those of the pair before. Where a run would be short (one sample at a time), the whole plane
+is one run, with a few sums in vain at the end of each row.
 """
 
 import functools
@@ -27,66 +24,65 @@ SHORT = 64
 """A run shorter than this is not worth a loop of its own."""
 
 
-def rows_at_once(height_out, width_out, stride, samples):
-    """How many rows of outputs are taken as one run: all or one."""
-    return height_out if width_out * samples < SHORT and stride == (1, 1) else 1
+def plane_at_once(height_out, width_out, stride, samples):
+    """Whether all rows of outputs are taken as one run."""
+    return height_out > 1 and width_out * samples < SHORT and stride == (1, 1)
+
+
+def layout(x_shape, size, stride):
+    """(rows at once, numbers from one row's sums to the next's, numbers in all) of the workspace ``sums``."""
+    (_, height, width, samples), (kh, kw), (sh, sw) = x_shape, size, stride
+    h_out, w_out = (height - kh) // sh + 1, (width - kw) // sw + 1
+    if plane_at_once(h_out, w_out, stride, samples):
+        return h_out, width * samples, ((h_out - 1) * width + w_out) * samples
+    rows = min(h_out, 2)
+    return rows, w_out * samples, rows * w_out * samples
 
 
 @functools.cache
-def convolution(real, x_shape, maps, size, stride, squashing, turned=False):
-    """kernel(x, weights, order, outputs, inputs, bias, sums, through, y).
+def convolution(real, x_shape, maps, size, stride, squashing):
+    """kernel(x, weights, order, outputs, inputs, bias, sums, y).
 
-    x (C, H, W·N); weights (pairs, KH, KW); pair order[p] leads from map inputs[p] to outputs[p]; sums, workspace of
-    ``sums_shape``; through: y's shape, for ``turned``; y (C_out, H_out, W_out·N).
+    x (C, H·W·N); weights (pairs, KH, KW); pair order[p] leads from map inputs[p] to outputs[p]; sums, workspace
+    (C_out, layout[2]); y (C_out, H_out·W_out·N).
     """
     (_, height, width, samples), (kh, kw), (sh, sw) = x_shape, size, stride
     h_out, w_out = (height - kh) // sh + 1, (width - kw) // sw + 1
-    rows = rows_at_once(h_out, w_out, stride, samples)
-    line, step, last_y, last_x = width * samples, sw * samples, kh - 1, kw - 1
-    runs, length = (1, (rows - 1) * line + w_out * samples) if sw == 1 else (w_out, samples)
-    row = w_out * samples
-    seen_rows = (rows - 1) * sh + kh
+    rows, pitch, everything = layout(x_shape, size, stride)
+    two = rows == 2 and not plane_at_once(h_out, w_out, stride, samples)
+    row, line, step = w_out * samples, width * samples, sw * samples
+    runs, length = (1, everything // (2 if two else 1)) if sw == 1 else (w_out, samples)
+    below = sh * line
     squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
-    square, factor = A * A, S / A
 
     @compiled
-    def kernel(x, weights, order, outputs, inputs, bias, sums, through, y):
+    def kernel(x, weights, order, outputs, inputs, bias, sums, y):
         full_width()
-        for first in range(0, h_out, rows):
+        for start in range(0, h_out, rows):
+            first = min(start, h_out - rows)  # the last two rows of an odd number: one of them again
             for o in range(maps):
-                for i in range(runs * length):
+                for i in range(everything):
                     sums[o, i] = bias[o]
             for p in range(len(order)):
-                k = weights[order[p]]
-                seen = x[inputs[p], first * sh : first * sh + seen_rows].reshape(-1)
+                k, s = weights[order[p]], sums[outputs[p]]
+                seen = x[inputs[p], first * sh * line :]
                 for run in range(runs):
-                    s, pixels = sums[outputs[p], run * length :], seen[run * step :]
+                    a, pixels = s[run * length :], seen[run * step :]
                     for i in range(length):
-                        total = s[i]
+                        total = a[i]
+                        total_below = a[pitch + i] if two else total
                         for ky in range(kh):
                             for kx in range(kw):
-                                weight = k[last_y - ky, last_x - kx] if turned else k[ky, kx]
-                                total += weight * pixels[ky * line + kx * samples + i]
-                        s[i] = total
+                                total += k[ky, kx] * pixels[ky * line + kx * samples + i]
+                                if two:
+                                    total_below += k[ky, kx] * pixels[below + ky * line + kx * samples + i]
+                        a[i] = total
+                        if two:
+                            a[pitch + i] = total_below
             for o in range(maps):
                 for r in range(rows):
-                    s, out = sums[o, r * line :], y[o, first + r]
-                    if turned and squashed:
-                        made = through[o, first + r]
-                        for i in range(row):
-                            out[i] = s[i] * (factor * (square - made[i] * made[i]))
-                    elif squashed:
-                        for i in range(row):
-                            out[i] = squash(s[i], A, S, exact)
-                    else:
-                        for i in range(row):
-                            out[i] = s[i]
+                    s, out = sums[o, r * pitch :], y[o, (first + r) * row :]
+                    for i in range(row):
+                        out[i] = squash(s[i], A, S, exact) if squashed else s[i]
 
     return kernel
-
-
-def sums_shape(x_shape, maps, size, stride):
-    """The workspace of ``convolution``: a row of sums for each output map."""
-    (_, height, width, samples), (kh, kw), (sh, sw) = x_shape, size, stride
-    h_out, w_out = (height - kh) // sh + 1, (width - kw) // sw + 1
-    return maps, (rows_at_once(h_out, w_out, stride, samples) - 1) * width * samples + w_out * samples

@@ -16,7 +16,7 @@ NOBODY = -1
 
 @functools.cache
 def gather(real, image_shape, x_shape):
-    """kernel(images, all_labels, order, position, table, x, labels): images (M, h, w) uint8, x (1, H, W·N)."""
+    """kernel(images, all_labels, order, position, table, x, labels): images (M, h, w) uint8, x (1, H·W·N)."""
     (height, width), (_, high, wide, samples) = image_shape, x_shape
     top, left = (high - height) // 2, (wide - width) // 2
 
@@ -28,9 +28,9 @@ def gather(real, image_shape, x_shape):
                 index = order[start + n]
                 labels[n] = all_labels[index]
                 for i in range(height):
-                    line, row = images[index, i], x[0, top + i]
+                    line, row = images[index, i], x[0, ((top + i) * wide + left) * samples :]
                     for j in range(width):
-                        row[(left + j) * samples + n] = table[line[j]]
+                        row[j * samples + n] = table[line[j]]
             else:
                 labels[n] = NOBODY
 

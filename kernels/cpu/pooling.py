@@ -4,7 +4,7 @@
     max_pool_backward    dx at the winner's place += d
     avg_pool             y = the mean;     avg_pool_backward    dx at every pixel of the window += d / (KH·KW)
 
-The samples are the innermost loop throughout.
+The samples are the innermost loop, the pixels of a window its body.
 """
 
 import functools
@@ -14,7 +14,7 @@ from minicnn.kernels.cpu.jit import compiled, full_width
 
 @functools.cache
 def max_pool(real, x_shape, y_shape, size, stride):
-    """kernel(x, y, winner): x (C, H, W·N), y and winner (C, H_out, W_out·N)."""
+    """kernel(x, y, winner): x (C, H·W·N), y and winner (C, H_out·W_out·N)."""
     (_, _, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
     line = width * samples
 
@@ -23,9 +23,10 @@ def max_pool(real, x_shape, y_shape, size, stride):
         full_width()
         for c in range(maps):
             for h in range(h_out):
-                rows = x[c, h * sh : h * sh + kh].reshape(-1)
+                rows = x[c, h * sh * line :]
                 for w in range(w_out):
-                    pixels, best, place = rows[w * sw * samples :], y[c, h, w * samples :], winner[c, h, w * samples :]
+                    pixels, here = rows[w * sw * samples :], (h * w_out + w) * samples
+                    best, place = y[c, here:], winner[c, here:]
                     for n in range(samples):
                         largest, at = pixels[n], 0
                         for i in range(kh):
@@ -40,32 +41,34 @@ def max_pool(real, x_shape, y_shape, size, stride):
 
 @functools.cache
 def max_pool_backward(real, x_shape, y_shape, size, stride):
-    """kernel(d, winner, dx): d and winner (C, H_out, W_out·N), dx (C, H, W·N)."""
+    """kernel(d, winner, dx): d and winner (C, H_out·W_out·N), dx (C, H·W·N)."""
     (_, height, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
-    line, zero = width * samples, real(0)
+    line, zero, tiles = width * samples, real(0), size == stride
 
     @compiled
     def kernel(d, winner, dx):
         full_width()
         for c in range(maps):
-            for h in range(height):
-                for i in range(line):
-                    dx[c, h, i] = zero
+            for i in range(height * line):
+                dx[c, i] = zero
             for h in range(h_out):
-                rows = dx[c, h * sh : h * sh + kh].reshape(-1)
+                rows = dx[c, h * sh * line :]
                 for w in range(w_out):
-                    places, e, won = rows[w * sw * samples :], d[c, h, w * samples :], winner[c, h, w * samples :]
-                    for i in range(kh):
-                        for j in range(kw):
-                            for n in range(samples):
-                                places[i * line + j * samples + n] += e[n] if won[n] == i * kw + j else zero
+                    places, here = rows[w * sw * samples :], (h * w_out + w) * samples
+                    e, won = d[c, here:], winner[c, here:]
+                    for n in range(samples):
+                        for i in range(kh):
+                            for j in range(kw):
+                                share = e[n] if won[n] == i * kw + j else zero
+                                place = i * line + j * samples + n
+                                places[place] = share if tiles else places[place] + share
 
     return kernel
 
 
 @functools.cache
 def avg_pool(real, x_shape, y_shape, size, stride):
-    """kernel(x, y): x (C, H, W·N), y (C, H_out, W_out·N)."""
+    """kernel(x, y): x (C, H·W·N), y (C, H_out·W_out·N)."""
     (_, _, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
     line, share, zero = width * samples, real(1 / (kh * kw)), real(0)
 
@@ -74,9 +77,9 @@ def avg_pool(real, x_shape, y_shape, size, stride):
         full_width()
         for c in range(maps):
             for h in range(h_out):
-                rows = x[c, h * sh : h * sh + kh].reshape(-1)
+                rows = x[c, h * sh * line :]
                 for w in range(w_out):
-                    pixels, out = rows[w * sw * samples :], y[c, h, w * samples :]
+                    pixels, out = rows[w * sw * samples :], y[c, (h * w_out + w) * samples :]
                     for n in range(samples):
                         total = zero
                         for i in range(kh):
@@ -89,24 +92,25 @@ def avg_pool(real, x_shape, y_shape, size, stride):
 
 @functools.cache
 def avg_pool_backward(real, x_shape, y_shape, size, stride):
-    """kernel(d, dx): d (C, H_out, W_out·N), dx (C, H, W·N)."""
+    """kernel(d, dx): d (C, H_out·W_out·N), dx (C, H·W·N)."""
     (_, height, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
-    line, share, zero = width * samples, real(1 / (kh * kw)), real(0)
+    line, area, zero, tiles = width * samples, real(1 / (kh * kw)), real(0), size == stride
 
     @compiled
     def kernel(d, dx):
         full_width()
         for c in range(maps):
-            for h in range(height):
-                for i in range(line):
-                    dx[c, h, i] = zero
+            for i in range(height * line):
+                dx[c, i] = zero
             for h in range(h_out):
-                rows = dx[c, h * sh : h * sh + kh].reshape(-1)
+                rows = dx[c, h * sh * line :]
                 for w in range(w_out):
-                    places, e = rows[w * sw * samples :], d[c, h, w * samples :]
-                    for i in range(kh):
-                        for j in range(kw):
-                            for n in range(samples):
-                                places[i * line + j * samples + n] += share * e[n]
+                    places, e = rows[w * sw * samples :], d[c, (h * w_out + w) * samples :]
+                    for n in range(samples):
+                        share = area * e[n]
+                        for i in range(kh):
+                            for j in range(kw):
+                                place = i * line + j * samples + n
+                                places[place] = share if tiles else places[place] + share
 
     return kernel

@@ -22,7 +22,7 @@ TERMS = 8
 
 @functools.cache
 def dense(real, features, units, samples, squashing):
-    """kernel(x, weights, bias, y): x (K, N), weights (M, K), bias (M,), y (M, N)."""
+    """kernel(x, weights, bias, y): x (K·N,), weights (M, K), bias (M,), y (M, N)."""
     whole, rest = features // TERMS * TERMS, features % TERMS
     squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
 
@@ -33,7 +33,7 @@ def dense(real, features, units, samples, squashing):
             for n in range(samples):
                 y[o, n] = bias[o]
         for k in range(0, whole, TERMS):
-            terms = x[k : k + TERMS].reshape(-1)
+            terms = x[k * samples :]
             for o in range(units):
                 w, s = weights[o, k : k + TERMS], y[o]
                 for n in range(samples):
@@ -42,7 +42,7 @@ def dense(real, features, units, samples, squashing):
                         total += w[t] * terms[t * samples + n]
                     s[n] = total
         if rest:
-            terms = x[whole:].reshape(-1)
+            terms = x[whole * samples :]
             for o in range(units):
                 w, s = weights[o, whole:], y[o]
                 for n in range(samples):
@@ -61,7 +61,7 @@ def dense(real, features, units, samples, squashing):
         for o in range(units):
             w, total = weights[o], bias[o]
             for k in range(features):
-                total += w[k] * x[k, 0]
+                total += w[k] * x[k]
             y[o, 0] = squash(total, A, S, exact) if squashed else total
 
     return one if samples == 1 else many
@@ -69,7 +69,7 @@ def dense(real, features, units, samples, squashing):
 
 @functools.cache
 def dense_input_gradient(real, features, units, samples, squashing):
-    """kernel(d, weights, x, dx): d (M, N), weights (M, K), x and dx (K, N)."""
+    """kernel(d, weights, x, dx): d (M·N,), weights (M·K,), x and dx (K·N,)."""
     whole, rest, zero = units // TERMS * TERMS, units % TERMS, real(0)
     # one loop for both cases: over the samples with a weight for each term, or, with one sample, over k
     blocks, length, step = (features, samples, 1) if samples > 1 else (1, features, features)
@@ -79,13 +79,12 @@ def dense_input_gradient(real, features, units, samples, squashing):
     @compiled
     def kernel(d, weights, x, dx):
         full_width()
-        out, made = dx.reshape(-1), x.reshape(-1)
         for i in range(features * samples):
-            out[i] = zero
+            dx[i] = zero
         for o in range(0, whole, TERMS):
-            w, terms = weights[o : o + TERMS].reshape(-1), d[o : o + TERMS].reshape(-1)
+            w, terms = weights[o * features :], d[o * samples :]
             for block in range(blocks):
-                s, column = out[block * length :], w[block * step :]
+                s, column = dx[block * length :], w[block * step :]
                 for i in range(length):
                     total = s[i]
                     for t in range(TERMS):
@@ -95,9 +94,9 @@ def dense_input_gradient(real, features, units, samples, squashing):
                             total += column[t * features] * terms[t * samples + i]
                     s[i] = total
         if rest:
-            w, terms = weights[whole:].reshape(-1), d[whole:].reshape(-1)
+            w, terms = weights[whole * features :], d[whole * samples :]
             for block in range(blocks):
-                s, column = out[block * length :], w[block * step :]
+                s, column = dx[block * length :], w[block * step :]
                 for i in range(length):
                     total = s[i]
                     for t in range(rest):
@@ -108,21 +107,21 @@ def dense_input_gradient(real, features, units, samples, squashing):
                     s[i] = total
         if squashed:
             for i in range(features * samples):
-                out[i] *= factor * (square - made[i] * made[i])
+                dx[i] *= factor * (square - x[i] * x[i])
 
     return kernel
 
 
 @functools.cache
 def dense_weight_gradient(real, features, units, samples):
-    """kernel(d, x, transposed, dweights, dbias): transposed, workspace (N·K,)."""
+    """kernel(d, x, transposed, dweights, dbias): d (M, N), x (K·N,); transposed, workspace (N·K,)."""
 
     @compiled
     def kernel(d, x, transposed, dweights, dbias):
         full_width()
         for k in range(features):
             for n in range(samples):
-                transposed[n * features + k] = x[k, n]
+                transposed[n * features + k] = x[k * samples + n]
         for o in range(units):
             g, e = dweights[o], d[o]
             for k in range(features):

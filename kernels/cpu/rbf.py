@@ -22,7 +22,7 @@ TERMS = 4
 
 @functools.cache
 def squared_distances(real, features, classes, samples):
-    """kernel(x, prototypes, y): x (J, N), prototypes (K, J), y (K, N)."""
+    """kernel(x, prototypes, y): x (J·N,), prototypes (K, J), y (K, N)."""
     whole, rest, zero = features // TERMS * TERMS, features % TERMS, real(0)
 
     @compiled
@@ -33,14 +33,14 @@ def squared_distances(real, features, classes, samples):
             for n in range(samples):
                 s[n] = zero
             for j in range(0, whole, TERMS):
-                terms, w = x[j : j + TERMS].reshape(-1), prototypes[i, j : j + TERMS]
+                terms, w = x[j * samples :], prototypes[i, j:]
                 for n in range(samples):
                     total = s[n]
                     for t in range(TERMS):
                         total += (terms[t * samples + n] - w[t]) ** 2
                     s[n] = total
             if rest:
-                terms, w = x[whole:].reshape(-1), prototypes[i, whole:]
+                terms, w = x[whole * samples :], prototypes[i, whole:]
                 for n in range(samples):
                     total = s[n]
                     for t in range(rest):
@@ -52,7 +52,7 @@ def squared_distances(real, features, classes, samples):
 
 @functools.cache
 def squared_distances_backward(real, features, classes, samples, squashing):
-    """kernel(g, x, prototypes, dx): dx = 2 (x_j sum_i g_i - sum_i g_i w_ij) · f'(x); g (K, N), x and dx (J, N)."""
+    """kernel(g, x, prototypes, dx): dx = 2 (x_j sum_i g_i - sum_i g_i w_ij) · f'(x); g (K·N,), x and dx (J, N)."""
     zero, two, one = real(0), real(2), real(1)
     squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
     square, slope = A * A, S / A
@@ -60,14 +60,13 @@ def squared_distances_backward(real, features, classes, samples, squashing):
     @compiled
     def kernel(g, x, prototypes, dx):
         full_width()
-        gradients = g.reshape(-1)
         for j in range(features):
             value, out, w = x[j], dx[j], prototypes[:, j]
             for n in range(samples):
                 total, pulled = zero, zero
                 for i in range(classes):
-                    total += gradients[i * samples + n]
-                    pulled += gradients[i * samples + n] * w[i]
+                    total += g[i * samples + n]
+                    pulled += g[i * samples + n] * w[i]
                 f = slope * (square - value[n] * value[n]) if squashed else one
                 out[n] = two * (value[n] * total - pulled) * f
 

@@ -18,9 +18,9 @@ from minicnn.kernels.cpu.squash import squash
 
 @functools.cache
 def subsampling(real, y_shape, size, squashing):
-    """kernel(x, coefficient, bias, y): x (C, H, W·N), y (C, H_out, W_out·N); size = (vertical, horizontal)."""
+    """kernel(x, coefficient, bias, y): x (C, H·W·N), y (C, H_out·W_out·N); size = (vertical, horizontal)."""
     (maps, h_out, w_out, samples), (high, wide) = y_shape, size
-    line, zero = w_out * wide * samples, real(0)
+    line, row, zero = w_out * wide * samples, w_out * samples, real(0)
     squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
 
     @compiled
@@ -29,7 +29,7 @@ def subsampling(real, y_shape, size, squashing):
         for c in range(maps):
             factor, offset = coefficient[c], bias[c]
             for h in range(h_out):
-                rows, out = x[c, h * high : (h + 1) * high].reshape(-1), y[c, h]
+                rows, out = x[c, h * high * line :], y[c, h * row :]
                 for w in range(w_out):
                     pixels, a = rows[w * wide * samples :], out[w * samples :]
                     for n in range(samples):
@@ -39,7 +39,7 @@ def subsampling(real, y_shape, size, squashing):
                                 total += pixels[i * line + j * samples + n]
                         a[n] = factor * total + offset
                 if squashed:
-                    for i in range(w_out * samples):
+                    for i in range(row):
                         out[i] = squash(out[i], A, S, exact)
 
     return kernel
@@ -47,9 +47,9 @@ def subsampling(real, y_shape, size, squashing):
 
 @functools.cache
 def subsampling_backward(real, d_shape, size, squashing):
-    """kernel(d, x, coefficient, dx, dcoefficient, dbias): d (C, H_out, W_out·N), x and dx (C, H, W·N)."""
+    """kernel(d, x, coefficient, dx, dcoefficient, dbias): d (C, H_out·W_out·N), x and dx (C, H·W·N)."""
     (maps, h_out, w_out, samples), (high, wide) = d_shape, size
-    line, zero, one = w_out * wide * samples, real(0), real(1)
+    line, row, zero, one = w_out * wide * samples, w_out * samples, real(0), real(1)
     squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
     square, slope = A * A, S / A
 
@@ -59,9 +59,10 @@ def subsampling_backward(real, d_shape, size, squashing):
         for c in range(maps):
             factor, products, sums = coefficient[c], zero, zero
             for h in range(h_out):
-                seen, out = x[c, h * high : (h + 1) * high].reshape(-1), dx[c, h * high : (h + 1) * high].reshape(-1)
+                seen, out, errors = x[c, h * high * line :], dx[c, h * high * line :], d[c, h * row :]
                 for w in range(w_out):
-                    e, pixels, places = d[c, h, w * samples :], seen[w * wide * samples :], out[w * wide * samples :]
+                    here, there = w * wide * samples, w * samples
+                    e, pixels, places = errors[there:], seen[here:], out[here:]
                     for n in range(samples):
                         total = zero
                         for i in range(high):

@@ -20,7 +20,7 @@ class CpuForm(PlainForm):
     """A function for each primitive, which ``minicnn.compiled.primitives`` gives the meaning of.
 
     Arrays must be C-contiguous, as ``array`` makes them. Compiled code is kept on disk by Numba; while kernels are
-    compiled for the first time, one line on the logger "minicnn" says so.
+    compiled for the first time, one line on the logger "minicnn" says so. Raises ImportError without Numba.
     """
 
     def __init__(self, backend, dtype):
@@ -28,8 +28,8 @@ class CpuForm(PlainForm):
         self.real = np.dtype(dtype).type
         self.kernels = kernels()
 
-    def array(self, shape, dtype):
-        """An array of zeros at the start of a cache line."""
+    def new_array(self, shape, dtype):
+        """At the start of a cache line."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         memory = np.zeros(size + ALIGNMENT, np.uint8)
         start = -memory.ctypes.data % ALIGNMENT
@@ -42,52 +42,48 @@ class CpuForm(PlainForm):
 
     def gather(self, images, all_labels, order, position, table, x, labels):
         kernel = self.kernels.gather.gather(self.real, images.shape[1:], x.shape)
-        return run(kernel, _read_only(images), _read_only(all_labels), order, position, table, _rows(x), labels)
+        return run(kernel, _read_only(images), _read_only(all_labels), order, position, table, _planes(x), labels)
 
     # --------------------------------------------------------------------------------------------- the layers
 
     def convolution(self, x, weights, bias, window, connections, squash, y):
-        bias = self.array(len(y), y.dtype) if bias is None else bias
+        steps, x = self._padded(x, window.padding)
+        bias = self.array((len(y),), y.dtype) if bias is None else bias
         outputs, inputs = np.array(connections.pairs).T
-        how = window.size, window.stride, squash
-        if window.padding == (0, 0):
-            return self._convolution(x, weights, outputs, inputs, bias, *how, y, y)
-        (channels, height, width, samples), (ph, pw) = x.shape, window.padding
-        padded = self.array((channels, height + 2 * ph, width + 2 * pw, samples), x.dtype)
-        frame = self._frame(x, padded, window.padding, (1, 1))
-        return both(frame, self._convolution(padded, weights, outputs, inputs, bias, *how, y, y))
+        order = np.argsort(inputs, kind="stable")
+        convolution, (size, stride) = self.kernels.convolution, (window.size, window.stride)
+        sums = self.array((len(y), convolution.layout(x.shape, size, stride)[2]), x.dtype)
+        kernel = convolution.convolution(self.real, x.shape, len(y), size, stride, squash)
+        pairs = order, outputs[order], inputs[order]
+        return both(*steps, run(kernel, _planes(x), weights, *pairs, bias, sums, _planes(y)))
 
     def convolution_input_gradient(self, d, weights, x, window, connections, squash, dx):
-        (kh, kw), (ph, pw), (_, height, width, samples) = window.size, window.padding, x.shape
-        framed = self.array((len(d), height + kh - 1, width + kw - 1, samples), d.dtype)
-        frame = self._frame(d, framed, (kh - 1 - ph, kw - 1 - pw), window.stride)
+        how = x.shape, d.shape, window.size, window.stride, window.padding
+        framed = self.array((*d.shape[:2], x.shape[2] + window.size[1] - 1, d.shape[3]), d.dtype)
+        frame = self._frame(d, framed, (0, window.size[1] - 1 - window.padding[1]), (1, window.stride[1]))
         outputs, inputs = np.array(connections.pairs).T
-        none = self.array(len(dx), dx.dtype)
-        how = none, window.size, (1, 1), squash
-        return both(frame, self._convolution(framed, weights, inputs, outputs, *how, x, dx, turned=True))
+        sums = self.array(self.kernels.convolution_input_gradient.sums_shape(*how), d.dtype)
+        kernel = self.kernels.convolution_input_gradient.convolution_input_gradient(self.real, *how, squash)
+        pairs = np.ascontiguousarray(outputs), np.ascontiguousarray(inputs)
+        return both(frame, run(kernel, _planes(framed), weights, *pairs, _planes(x), sums, _planes(dx)))
 
-    def _convolution(self, x, weights, outputs, inputs, bias, size, stride, squash, through, y, turned=False):
-        convolution = self.kernels.convolution
-        how = x.shape, len(y), size, stride
-        order = np.argsort(inputs, kind="stable")
-        sums = self.array(convolution.sums_shape(*how), x.dtype)
-        kernel = convolution.convolution(self.real, *how, squash, turned)
-        pairs = order, outputs[order], inputs[order]
-        return run(kernel, _rows(x), weights, *pairs, bias, sums, _rows(through), _rows(y))
+    def _padded(self, x, padding):
+        """([what writes x into a frame of zeros], the framed x), or ([], x) without padding."""
+        if padding == (0, 0):
+            return [], x
+        (channels, height, width, samples), (ph, pw) = x.shape, padding
+        padded = self.array((channels, height + 2 * ph, width + 2 * pw, samples), x.dtype)
+        return [self._frame(x, padded, padding, (1, 1))], padded
 
     def _frame(self, x, framed, corner, stride):
         kernel = self.kernels.frame.frame(self.real, x.shape, framed.shape, corner, stride)
-        return run(kernel, _rows(x), _rows(framed))
+        return run(kernel, _planes(x), _planes(framed))
 
     def convolution_weight_gradient(self, d, x, window, connections, dweights, dbias):
-        steps, (ph, pw) = [], window.padding
-        if window.padding != (0, 0):
-            channels, height, width, samples = x.shape
-            padded = self.array((channels, height + 2 * ph, width + 2 * pw, samples), x.dtype)
-            steps.append(self._frame(x, padded, window.padding, (1, 1)))
-            x = padded
-        rows = self.kernels.convolution.rows_at_once(*d.shape[1:3], window.stride, d.shape[3])
-        if rows > 1:  # d in rows as long as those of x
+        steps, x = self._padded(x, window.padding)
+        rows = 1
+        if self.kernels.convolution.plane_at_once(*d.shape[1:3], window.stride, d.shape[3]):
+            rows = d.shape[1]  # in one run, d in rows as long as those of x
             long = self.array((*d.shape[:2], *x.shape[2:]), d.dtype)
             steps.append(self._frame(d, long, (0, 0), (1, 1)))
             d = long
@@ -102,45 +98,45 @@ class CpuForm(PlainForm):
         dbias = self.array(len(d), d.dtype) if dbias is None else dbias
         how = x.shape, d.shape, rows, window.size, window.stride
         kernel = self.kernels.weight_gradient.weight_gradient(self.real, *how)
-        return both(*steps, run(kernel, _rows(d), _rows(x), indices, outputs, inputs, dweights, dbias))
+        return both(*steps, run(kernel, _planes(d), _planes(x), indices, outputs, inputs, dweights, dbias))
 
     def dense(self, x, weights, bias, squash, y):
         bias = self.array(len(y), y.dtype) if bias is None else bias
         kernel = self.kernels.product.dense(self.real, *x.shape[:1], *y.shape, squash)
-        return run(kernel, x, weights, bias, y)
+        return run(kernel, x.reshape(-1), weights, bias, y)
 
     def dense_input_gradient(self, d, weights, x, squash, dx):
         kernel = self.kernels.product.dense_input_gradient(self.real, len(x), *d.shape, squash)
-        return run(kernel, d, weights, x, dx)
+        return run(kernel, *(a.reshape(-1) for a in (d, weights, x, dx)))
 
     def dense_weight_gradient(self, d, x, dweights, dbias):
         dbias = self.array(len(d), d.dtype) if dbias is None else dbias
         kernel = self.kernels.product.dense_weight_gradient(self.real, len(x), *d.shape)
-        return run(kernel, d, x, self.array(x.size, x.dtype), dweights, dbias)
+        return run(kernel, d, x.reshape(-1), self.array(x.size, x.dtype), dweights, dbias)
 
     def subsampling(self, x, coefficient, bias, window, squash, y):
         kernel = self.kernels.trainable_subsampling.subsampling(self.real, y.shape, window.size, squash)
-        return run(kernel, _rows(x), coefficient, bias, _rows(y))
+        return run(kernel, _planes(x), coefficient, bias, _planes(y))
 
     def subsampling_backward(self, d, x, coefficient, window, squash, dx, dcoefficient, dbias):
         kernel = self.kernels.trainable_subsampling.subsampling_backward(self.real, d.shape, window.size, squash)
-        return run(kernel, _rows(d), _rows(x), coefficient, _rows(dx), dcoefficient, dbias)
+        return run(kernel, _planes(d), _planes(x), coefficient, _planes(dx), dcoefficient, dbias)
 
     def max_pool(self, x, window, y, winner):
         kernel = self.kernels.pooling.max_pool(self.real, x.shape, y.shape, window.size, window.stride)
-        return run(kernel, _rows(x), _rows(y), _rows(winner))
+        return run(kernel, _planes(x), _planes(y), _planes(winner))
 
     def max_pool_backward(self, d, winner, window, dx):
         kernel = self.kernels.pooling.max_pool_backward(self.real, dx.shape, d.shape, window.size, window.stride)
-        return run(kernel, _rows(d), _rows(winner), _rows(dx))
+        return run(kernel, _planes(d), _planes(winner), _planes(dx))
 
     def avg_pool(self, x, window, y):
         kernel = self.kernels.pooling.avg_pool(self.real, x.shape, y.shape, window.size, window.stride)
-        return run(kernel, _rows(x), _rows(y))
+        return run(kernel, _planes(x), _planes(y))
 
     def avg_pool_backward(self, d, window, dx):
         kernel = self.kernels.pooling.avg_pool_backward(self.real, dx.shape, d.shape, window.size, window.stride)
-        return run(kernel, _rows(d), _rows(dx))
+        return run(kernel, _planes(d), _planes(dx))
 
     def activation(self, x, function, y):
         name, *constants = function
@@ -159,11 +155,11 @@ class CpuForm(PlainForm):
 
     def squared_distances(self, x, prototypes, y):
         kernel = self.kernels.rbf.squared_distances(self.real, len(x), *y.shape)
-        return run(kernel, x, prototypes, y)
+        return run(kernel, x.reshape(-1), prototypes, y)
 
     def squared_distances_backward(self, d, x, prototypes, squash, dx):
         kernel = self.kernels.rbf.squared_distances_backward(self.real, len(x), *d.shape, squash)
-        return run(kernel, d, x, prototypes, dx)
+        return run(kernel, d.reshape(-1), x, prototypes, dx)
 
     # ------------------------------------------------------------------------------------------- the criteria
 
@@ -190,9 +186,9 @@ class CpuForm(PlainForm):
         return run(kernel, values, gradient, velocities, values if rates is None else rates, settings)
 
 
-def _rows(a):
-    """A map ``(C, H, W, N)`` as the kernels take it: ``(C, H, W·N)``."""
-    return a.reshape(*a.shape[:2], -1)
+def _planes(a):
+    """Maps ``(C, H, W, N)`` as the kernels take them: ``(C, H·W·N)``."""
+    return a.reshape(len(a), -1)
 
 
 def _read_only(a):
@@ -226,7 +222,7 @@ def kernels():
     import numba  # noqa: F401 (the kernels do without it, slowly: whoever asks for them here wants the fast ones)
 
     sources.kernels()
-    names = ("activations", "convolution", "cross_entropy", "frame", "gather", "pooling", "product", "rbf", "sgd",
+    names = ("activations", "convolution", "convolution_input_gradient", "cross_entropy", "frame", "gather", "pooling", "product", "rbf", "sgd",
              "squash", "trainable_subsampling", "weight_gradient")  # fmt: skip
     return SimpleNamespace(**{name: importlib.import_module(f"minicnn.kernels.cpu.{name}") for name in names})
 

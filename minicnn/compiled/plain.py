@@ -10,10 +10,22 @@ class PlainForm:
 
     def __init__(self, backend, dtype):
         self.backend, self.dtype = backend, dtype
+        self.made, self.handed_out = [], 0
 
     def array(self, shape, dtype):
-        """A new array of zeros."""
+        """An array of zeros, or after ``again`` the one that stood in this place."""
+        if self.handed_out == len(self.made):
+            self.made.append(self.new_array(shape, dtype))
+        self.handed_out += 1
+        return self.made[self.handed_out - 1]
+
+    def new_array(self, shape, dtype):
         return self.backend.xp.zeros(shape, dtype)
+
+    def again(self):
+        """Hand out the same arrays once more, in the same order, to a second program like the first; returns self."""
+        self.handed_out = 0
+        return self
 
     def asarray(self, a):
         return self.backend.asarray(a)

@@ -39,16 +39,17 @@ class Program:
     parts after section k and fills ``entries[k]`` of all parts before section k + 1. Each join is (kind, layer), kind
     one of "preprocess", "forward", "loss", "backward".
 
-    network: a Sequential; form: of the primitives; gather: (images, labels, order, position), where the pixels come
-    from; loss: None for prediction, whose outputs are then ``output``; gradient: a vector like the network's, which
-    the parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``.
+    network: a Sequential; form: of the primitives; images, labels, order, position: see ``primitives.gather``;
+    loss: None for prediction, whose outputs are then ``output``; gradient: a vector like the network's, which the
+    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``.
     """
 
-    def __init__(self, network, form, samples, gather, loss=None, gradient=None, scale=None, result=None):
+    def __init__(self, network, form, samples, images, labels, order, position,
+                 loss=None, gradient=None, scale=None, result=None):  # fmt: skip
         self.network, self.form, self.samples, self.gradient = network, form, samples, gradient
         self.sections, self.joins, self.exits, self.entries = [[]], [], [], []
         self.labels = form.array((samples,), np.int32)
-        x = self._input(gather)
+        x = self._input(images, labels, order, position)
         stages = []
         layers, criterion = plan(network, loss)
         for kind, layer, squash, before in layers:
@@ -83,15 +84,14 @@ class Program:
             start += p.size
         raise ValueError(f"{parameter.name} is not a parameter of the network")
 
-    def _input(self, gather):
-        images, preprocess = gather[0], self.network.preprocess
-        blank = np.zeros((1, *images.shape[1:]), np.uint8)
+    def _input(self, images, labels, order, position):
+        blank = images[..., :1] if images.ndim == 4 else np.zeros((1, *images.shape[1:]), np.uint8)
         one = self.network.input(blank)
         x = self.array((*one.shape[:-1], self.samples))
-        if type(preprocess) is Pixels:
+        if _gathers(self.network, images):
             x[...] = one
-            table = self.form.asarray(pixel_values(preprocess, self.network.dtype))
-            self.add("gather", *gather, table, x, self.labels)
+            table = self.form.asarray(pixel_values(self.network.preprocess, self.network.dtype))
+            self.add("gather", images, labels, order, position, table, x, self.labels)
         else:
             self.join("preprocess", None, None, x)
         return x
@@ -136,6 +136,18 @@ def plan(network, loss):
         planned.append((kind, layer, squash, before))
         before = squash if kind is not Reshape else before
     return planned, (criterion, before) if type(criterion) is RBF else criterion
+
+
+def needs_whole_batch(network, loss, images):
+    """Whether something is not the compiler's, so that the parts of a batch come together within a step."""
+    layers, criterion = plan(network, loss)
+    known = all(kind is not Unknown for kind, *_ in layers) and (loss is None or criterion is not None)
+    return not (known and _gathers(network, images))
+
+
+def _gathers(network, images):
+    """Whether a table says what becomes of each byte."""
+    return images.ndim == 3 and type(network.preprocess) is Pixels
 
 
 def _flat(network):

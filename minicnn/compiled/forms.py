@@ -1,0 +1,55 @@
+"""Which form of the primitives computes here."""
+
+import logging
+from functools import cache
+
+from minicnn.compiled.plain import PlainForm
+
+log = logging.getLogger("minicnn")
+
+PART = 16
+"""Samples of a part for the CPU's loops: a row of them is a vector or two, and all maps of LeNet-5 stay in the cache."""
+
+PLAIN_PART = 64
+"""Samples of a part for array code, whose calls cost as much as small arrays."""
+
+
+def new_form(network):
+    """Loops for the CPU where Numba works, CUDA on a GPU, plain arrays elsewhere."""
+    return _maker(network.backend.name)(network.backend, network.dtype)
+
+
+def part_size(network, most):
+    """How many of a batch of ``most`` samples go through the network at once."""
+    if _maker(network.backend.name) is PlainForm:
+        return min(most, PLAIN_PART)
+    return next((size for size in (1, 8) if most <= size), PART)
+
+
+@cache
+def _maker(name):
+    if name == "cupy":
+        from minicnn.compiled.cuda import CudaForm
+
+        return CudaForm
+    reason = numba_obstacle()
+    if reason is None:
+        from minicnn.compiled.cpu import CpuForm
+
+        return CpuForm
+    log.warning("minicnn computes in plain NumPy, for %s", reason)
+    return PlainForm
+
+
+@cache
+def numba_obstacle():
+    """Why loops cannot be compiled here, and what helps; None where they can."""
+    try:
+        from minicnn.compiled.cpu import kernels
+
+        kernels()
+    except Exception as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "numba"
+        what = "Numba is not installed" if missing else f"Numba does not work here ({type(error).__name__}: {error})"
+        return f'{what}: pip install "minicnn[fast]" trains several times faster'
+    return None

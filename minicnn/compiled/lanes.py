@@ -1,0 +1,177 @@
+"""A batch in parts: who computes which part, and how the parts come together.
+
+A batch is cut into parts of ``samples`` images. Part p is computed in lane p modulo the number of lanes; a lane adds up
+the gradients of its parts in a vector of its own, and then the lanes' vectors are added in order. Neither depends on how
+many threads there are, so equal seeds give equal bits. A thread takes every so-manieth lane. The lanes of a thread share
+their arrays, which so stay in its core's cache.
+
+Where a layer, a criterion or a preprocessing is not the compiler's, each part has a lane with arrays of its own, and the
+parts come together before it: it sees the whole batch at once.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from minicnn.compiled.primitives import NOBODY
+from minicnn.compiled.program import Program, needs_whole_batch
+
+MOST_LANES = 32
+"""So many vectors of gradients at most, however large a batch is."""
+
+
+class Lanes:
+    """``run(indices)`` takes the samples at these indices of the data through the network and, with a loss, back.
+
+    network: a Sequential; new_form: makes a form; samples: of a part; most: samples of the largest batch; images,
+    labels: of the data; team: the Team of threads, of which at most ``threads`` are used; loss: None for prediction.
+    """
+
+    def __init__(self, network, new_form, samples, most, images, labels, team, threads, loss=None):
+        self.network, self.loss, self.samples, self.team = network, loss, samples, team
+        self.images, self.labels = images, labels
+        self.order, self.scale = np.zeros(most, np.int64), np.ones(1, network.dtype)
+        whole = needs_whole_batch(network, loss, images)
+        parts = math.ceil(most / samples)
+        count = parts if whole else min(parts, MOST_LANES)
+        self.threads = min(threads, count)
+        self.vectors = self._vectors(count)
+        forms = [new_form() for _ in range(count if whole else self.threads)]
+        self.lanes = [Lane(self, i, count, forms[i % len(forms)].again(), self.vectors[i]) for i in range(count)]
+        self.joins = self.lanes[0].program.joins
+        self.sums = {}
+
+    def _vectors(self, count):
+        """A gradient for each lane; a single lane's is the network's own."""
+        if self.loss is None:
+            return [None] * count
+        grads = self.network.vector.grads
+        return grads[None] if count == 1 else np.zeros((count, grads.size), grads.dtype)
+
+    def run(self, indices, outputs=None):
+        """-> (summed loss, wrong labels); outputs: an array ``(outputs, samples)`` to be filled."""
+        count = len(indices)
+        self.order[:count] = indices
+        self.scale[0] = 1 / count if self._is_mean() else 1
+        lanes = self.lanes[: math.ceil(count / self.samples)]
+        for lane in lanes:
+            lane.start(count, outputs)
+        if self.joins:
+            self._run_together(lanes, indices)
+        else:
+            self._in_threads(lanes, Lane.run)
+        if self.loss is not None and len(self.lanes) > 1:
+            self._add_gradients(lanes)
+        return sum(lane.loss for lane in lanes), sum(lane.errors for lane in lanes)
+
+    def _in_threads(self, lanes, work, *arguments):
+        """``work(lane)`` of all lanes, each thread its own."""
+
+        def share(thread):
+            for lane in lanes[thread :: self.threads]:
+                work(lane, *arguments)
+
+        self.team.run([partial(share, thread) for thread in range(min(self.threads, len(lanes)))])
+
+    def _add_gradients(self, lanes):
+        count = len(lanes)
+        if count not in self.sums:
+            form = lanes[0].program.form
+            self.sums[count] = form.prepare("gradient_sum", self.vectors[:count], self.network.vector.grads)
+        self.sums[count]()
+
+    # ------------------------------------------------------------------- where the whole batch comes together
+
+    def _run_together(self, lanes, indices):
+        self._in_threads(lanes, Lane.section, 0)
+        for number, (kind, layer) in enumerate(self.joins):
+            whole = getattr(self, f"_{kind}")(layer, lanes, number, indices)
+            for lane in lanes:
+                lane.enter(number, whole)
+            self._in_threads(lanes, Lane.section, number + 1)
+        for lane in lanes:
+            lane.finish()
+
+    def _whole(self, lanes, number):
+        """What all parts have to say, as one array."""
+        return np.concatenate([lane.leave(number) for lane in lanes], axis=-1)
+
+    def _preprocess(self, layer, lanes, number, indices):
+        for lane in lanes:
+            lane.take_labels(self.labels[indices])
+        return self.network.input(self.images[indices] if self.images.ndim == 3 else self.images[..., indices])
+
+    def _forward(self, layer, lanes, number, indices):
+        return layer.forward(self._whole(lanes, number))
+
+    def _backward(self, layer, lanes, number, indices):
+        dx = layer.backward(self._whole(lanes, number))
+        for p in layer.parameters():  # written for the whole batch: one lane's share of the sum
+            lanes[0].program.gradient_of(p)[...] = p.grad
+        return dx
+
+    def _loss(self, loss, lanes, number, indices):
+        outputs, labels = self._whole(lanes, number), self.labels[indices]
+        value = float(loss.forward(outputs, labels))
+        lanes[0].result[0] = value * len(labels) if self._is_mean() else value
+        lanes[0].result[1] = np.count_nonzero(self.network.decide(outputs) != labels)
+        return loss.backward()
+
+    def _is_mean(self):
+        return getattr(self.loss, "reduction", "mean") == "mean"
+
+
+class Lane:
+    """A program with the arrays that say which part of which batch it is at."""
+
+    def __init__(self, lanes, number, count, form, gradient):
+        self.number, self.step, self.samples, self.gradient = number, count, lanes.samples, gradient
+        self.position, self.result = np.zeros(2, np.int64), np.zeros(2)
+        data = lanes.images, lanes.labels, lanes.order, self.position
+        self.program = Program(lanes.network, form, self.samples, *data, lanes.loss, gradient, lanes.scale, self.result)
+
+    def start(self, count, outputs):
+        """The first of this lane's parts of a batch of ``count``."""
+        self.count, self.outputs, self.loss, self.errors = count, outputs, 0.0, 0
+        if self.gradient is not None:
+            self.gradient.fill(0)
+        self._place(self.number)
+
+    def run(self):
+        """All parts of this lane, from beginning to end."""
+        for part in range(self.number, math.ceil(self.count / self.samples), self.step):
+            self._place(part)
+            self.section(0)
+            self.finish()
+
+    def _place(self, part):
+        start = part * self.samples
+        size = min(self.samples, self.count - start)
+        self.position[0], self.position[1] = start, size
+        self.batch, self.own = slice(start, start + size), slice(size)
+
+    def section(self, number):
+        for primitive in self.program.sections[number]:
+            primitive()
+
+    def finish(self):
+        """Keep what the part has come to."""
+        self.loss += float(self.result[0])
+        self.errors += int(self.result[1])
+        if self.outputs is not None:
+            self.outputs[..., self.batch] = self.program.output[..., self.own]
+
+    def leave(self, join):
+        """This part of what the whole batch brings to a join."""
+        return self.program.exits[join][..., self.own]
+
+    def enter(self, join, whole):
+        """This part of what a join returns for the whole batch; what only fills the part up gets zeros."""
+        array = self.program.entries[join]
+        array[..., self.own] = whole[..., self.batch]
+        array[..., self.own.stop :] = 0
+
+    def take_labels(self, labels):
+        """The labels of this part, where no primitive gathers them."""
+        self.program.labels[self.own], self.program.labels[self.own.stop :] = labels[self.batch], NOBODY

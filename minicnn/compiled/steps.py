@@ -1,0 +1,95 @@
+"""Training step after training step on the CPU."""
+
+import contextlib
+import math
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from minicnn.compiled.forms import new_form, part_size
+from minicnn.compiled.lanes import Lanes
+from minicnn.compiled.threads import Team, thread_count
+from minicnn.optim import SGD, StochasticDiagonalLM
+
+
+class Steps:
+    """``epoch(batches, rates)`` trains on one batch after the other.
+
+    network: a Sequential; loss, optimizer: whichever the compiler knows are compiled with it, others go by their own
+    methods; dataset: what has ``images`` and ``labels``; batch_size: of the largest batch; threads: how many may share
+    a batch, by default all cores; the weights do not depend on it.
+
+    A context manager: threads end with the block. Raises ValueError for labels that the network has no output for.
+    """
+
+    def __init__(self, network, loss, optimizer, dataset, batch_size, threads=None):
+        self.network, self.loss, self.optimizer = network, loss.to(network.backend), optimizer
+        self.images, self.labels = dataset.images, dataset.labels
+        self.most = min(batch_size, len(dataset.labels))
+        self.threads = thread_count(threads)
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.team = stack.enter_context(Team())
+            stack.enter_context(threadpool_limits(1, user_api="blas"))  # the parts share the cores, not the products
+            self._build()
+            self._cleanup = stack.pop_all()
+        return self
+
+    def __exit__(self, *error):
+        self._cleanup.__exit__(*error)
+
+    def _build(self):
+        network = self.network
+        data = self.images, self.labels
+        self.lanes = Lanes(network, lambda: new_form(network), part_size(network, self.most), self.most, *data,
+                           self.team, self.threads, self.loss)  # fmt: skip
+        self.update = self._compiled_update() if self._knows_optimizer() else self.optimizer.step
+
+    def use_images(self, images):
+        """Train on these instead of the data set's images, with the same labels."""
+        if images.shape != self.images.shape or images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8 {self.images.shape}, got {images.dtype} {images.shape}")
+        self.images = images
+        self._build()
+
+    def epoch(self, batches, rates, stopped=lambda: False):
+        """Train on the batches, index arrays, one learning rate each; yields (indices, lr, loss, errors) after each.
+
+        loss is summed over the batch, errors counts wrong labels. No step is taken from a loss that is not finite, and
+        none after ``stopped()``.
+        """
+        for indices, lr in zip(batches, rates):
+            if stopped():
+                return
+            self.optimizer.lr = lr
+            loss, errors = self.lanes.run(indices)
+            if math.isfinite(loss):
+                self.update()
+            yield indices, lr, loss, errors
+
+    # ------------------------------------------------------------------------------------------ the optimizer
+
+    def _knows_optimizer(self):
+        """Whether its step is a primitive: SGD, or what is derived from it here, on the whole network."""
+        optimizer, vector = self.optimizer, self.network.vector
+        known = type(optimizer) in (SGD, StochasticDiagonalLM)
+        return known and optimizer.stretches[0][0] is vector.values
+
+    def _compiled_update(self):
+        optimizer, vector, dtype = self.optimizer, self.network.vector, self.network.dtype
+        settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
+        rates = np.zeros_like(vector.values) if type(optimizer) is StochasticDiagonalLM else None
+        arrays = vector.values, vector.grads, optimizer.velocities[0], rates, settings
+        sgd = new_form(self.network).prepare("sgd", *arrays, optimizer.nesterov)
+        current = None
+
+        def update():
+            nonlocal current
+            settings[0] = optimizer.lr
+            if rates is not None and optimizer.rates()[0] is not current:
+                current = optimizer.rates()[0]
+                rates[...] = current
+            sgd()
+
+        return update
