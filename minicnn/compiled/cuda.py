@@ -38,7 +38,11 @@ class CudaForm(PlainForm):
 
     def prepare(self, primitive, *arguments):
         with self.backend.memory_errors():
-            return getattr(self, primitive)(*arguments)
+            launch = getattr(self, primitive)(*arguments)
+        return launch if type(launch) is Launches else Launches([launch])
+
+    def sequence(self, functions):
+        return Launches(functions)
 
     # ---------------------------------------------------------------------------------------------- the batch
 
@@ -201,7 +205,8 @@ class CudaForm(PlainForm):
             self.blocks = blocks
             return launch
         self._typed(np.float64, result=result)
-        return both(launch, self._bind("next_step.cu", "result_sum", (1,), (1,), (blocks, len(blocks), result)))
+        added = self._bind("next_step.cu", "result_sum", (1,), (1,), (blocks, len(blocks), result))
+        return Launches([launch, added])
 
     # --------------------------------------------------------------------------------------------- the update
 
@@ -243,7 +248,7 @@ class CudaForm(PlainForm):
             return self.left[-1]
         partial = self.array(parts * size, self.dtype)
         added = [self._gradient_sum(partial, places, size, parts, gradient, True) for gradient, places in targets]
-        return both(bind(partial), *added)
+        return Launches([bind(partial), *added])
 
     def _gradient_sum(self, partial, first, step, count, gradient, adds):
         table = np.empty((3, gradient.size), np.int32)
@@ -307,14 +312,12 @@ class Left:
         self.launch()
 
 
-def both(*launches):
-    """One function of no arguments that does all of them, in order."""
+class Launches(tuple):
+    """Launches as one function of no arguments: all of them, in order."""
 
-    def launch():
-        for each in launches:
-            each()
-
-    return launch
+    def __call__(self):
+        for launch in self:
+            launch()
 
 
 def slices(rows, depth, columns):

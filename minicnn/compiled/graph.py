@@ -1,8 +1,8 @@
 """An epoch on a GPU: one captured CUDA graph, launched for every batch, and nothing read back until the end."""
 
 import contextlib
-import functools
 import warnings
+from functools import partial
 
 import numpy as np
 
@@ -172,12 +172,7 @@ class GraphSteps:
         if self.graph is not None:
             self.graph.launch(self.stream)
         else:
-            self._launch()
-
-    def _launch(self):
-        """One step, kernel by kernel."""
-        for launch in self.launches:
-            launch()
+            self.launches()
 
     # ---------------------------------------------------------------------------------------- once at first
 
@@ -190,31 +185,31 @@ class GraphSteps:
         self.launches = self._step()
         self._load(np.arange(self.batch_size), np.array([self.batch_size]), np.zeros(1, dtype))
         kept = [a.copy() for a in (vector.values, vector.grads, velocity)]
-        self._launch()
+        self.launches()
         for a, before in zip((vector.values, vector.grads, velocity), kept):
             a[...] = before
 
     def _step(self):
-        """The launches of one step: the program's, the gradient's sum, the update, and the way to the next batch."""
+        """The launches of a step: the program's, the gradient's sum, the update, and the way to the next batch."""
         xp, data, optimizer, dtype = self.backend.xp, self.data, self.optimizer, self.network.dtype
         vector, rates, own_rates = self.network.vector, None, []
         form = CudaForm(self.backend, dtype, vector.grads)
-        gather = data.images, data.labels, data.order, data.position
-        program = Program(self.network, form, self.batch_size, gather, self.loss, vector.grads, data.scale)
+        batch = data.images, data.labels, data.order, data.position
+        program = Program(self.network, form, self.batch_size, *batch, self.loss, vector.grads, data.scale)
         self._check_labels(program)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
-            own_rates = [functools.partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
+            own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
         arrays = vector.values, vector.grads, optimizer.velocities[0], rates, data.settings
         following = (form.blocks, len(form.blocks), data.results, data.step, len(data.results), data.positions,
                      data.rates, data.scales, data.position, data.settings, data.scale)  # fmt: skip
-        return [
+        return form.sequence([
             *program.sections[0],
             form.gradient_sums(),
             *own_rates,
-            form.prepare("sgd", *arrays, optimizer.nesterov),
+            *form.prepare("sgd", *arrays, optimizer.nesterov),
             kernels.bind(xp, "next_step.cu", "next_step", dtype.name, (1,), (1,), following),
-        ]
+        ])  # fmt: skip
 
     def _check_labels(self, program):
         _, criterion = plan(self.network, self.loss)
@@ -227,7 +222,7 @@ class GraphSteps:
         self.stream.synchronize()
         self.stream.begin_capture()
         try:
-            self._launch()
+            self.launches()
             return self.stream.end_capture()
         except (NotImplementedError, RuntimeError) as error:
             with contextlib.suppress(RuntimeError):  # leave the stream as it was; what broke the capture is known

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
 from minicnn.compiled.program import Program
 
@@ -190,7 +190,7 @@ def test_a_program_without_a_loss_predicts(device, digits, make):
     net, count = make(rng=0, dtype="float64", backend=device), 7
     images, labels, position = device.asarray(digits.images), device.asarray(digits.labels), np.array([0, count])
     order, position = device.asarray(np.arange(SAMPLES)), device.asarray(position)
-    program = Program(net, CudaForm(device, "float64"), count, (images, labels, order, position))
+    program = Program(net, CudaForm(device, "float64"), count, images, labels, order, position)
     (section,) = program.sections
     expected = make(rng=0, dtype="float64").outputs(digits.images)
     for start, here in ((0, 7), (7, 4)):
@@ -209,8 +209,7 @@ def breaks_a_capture(monkeypatch, how):
     plain = CudaForm.sgd
 
     def sgd(self, values, *rest):
-        update = plain(self, values, *rest)
-        return lambda: (how(self.backend.xp, values), update())
+        return Launches([lambda: how(self.backend.xp, values), plain(self, values, *rest)])
 
     monkeypatch.setattr(CudaForm, "sgd", sgd)
 
