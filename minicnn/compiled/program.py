@@ -205,7 +205,8 @@ class Convolution(Stage):
         if min(sizes) < 1:
             raise ValueError(f"{conv.label}: x of shape {tuple(self.x.shape)} is smaller than the kernel")
         table = conv.table or [range(conv.in_channels)] * maps
-        self.connections = Connections(maps, conv.in_channels, tuple((o, c) for o, row in enumerate(table) for c in row))
+        pairs = tuple((o, c) for o, row in enumerate(table) for c in row)
+        self.connections = Connections(maps, conv.in_channels, pairs)
         self.covers = conv.table is None and conv.padding == (0, 0) and conv.kernel_size == self.x.shape[1:3]
         return maps, *sizes
 

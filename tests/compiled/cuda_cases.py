@@ -8,8 +8,8 @@ import primitive_cases as table
 from primitive_cases import SQUASH, Draw
 
 import minicnn as mc
+from minicnn.compiled import primitives
 from minicnn.compiled.cuda import CudaForm
-from minicnn.compiled.plain import PlainForm
 from minicnn.compiled.primitives import Window
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
@@ -48,7 +48,7 @@ def expected(case, dtype):
     """The same by the primitive's meaning, worked out in float64 from arguments rounded to ``dtype``."""
     primitive, arguments = CASES[case]
     exact = [_double(a, dtype) for a in arguments(Draw(0, dtype))]
-    PlainForm(mc.backend.get("numpy"), "float64").prepare(primitive, *exact)()
+    getattr(primitives, primitive)(mc.backend.get("numpy"), *exact)
     return [a if isinstance(a, np.ndarray) else None for a in exact]
 
 
@@ -61,6 +61,5 @@ def assert_agrees(got, want, case, dtype):
         if b is None:
             continue
         scale = max(1, np.nanmax(np.abs(b), initial=0)) if b.dtype.kind == "f" else 0
-        np.testing.assert_allclose(
-            a, b, rtol=0, atol=scale * TOLERANCE[dtype], err_msg=f"argument {number} of {case}"
-        )
+        words = f"argument {number} of {case}"
+        np.testing.assert_allclose(a, b, rtol=0, atol=scale * TOLERANCE[dtype], err_msg=words)
