@@ -41,8 +41,8 @@ def every_kernel(device):
     for primitive in primitive_checks.PRIMITIVES:
         primitive_checks.check(device, primitive, ((3, 7, 5, 3), (3, 2), (2, 1), (0, 0)), "float32", 1)
     for case in cuda_cases.CASES:
-        if "squashed" in case:
-            continue  # the same accesses once more
+        if "squashed" in case or "random" in case:
+            continue  # the same accesses once more, or more of a kind
         got, want = cuda_cases.computed(device, case, "float32"), cuda_cases.expected(case, "float32")
         cuda_cases.assert_agrees(got, want, case, "float32")
 

@@ -224,7 +224,7 @@ def test_a_step_that_cannot_be_captured_is_launched(device, digits, monkeypatch,
     net = mc.models.lenet_modern(rng=0, dtype="float64", backend=device)
     with pytest.warns(RuntimeWarning, match=f"could not be captured.*launched one by one: .*{words}"):
         steps = GraphSteps(net, mc.losses.CrossEntropyLoss(), sgd(net), digits, 4).__enter__()
-    with contextlib.closing(contextlib.ExitStack()) as stack:
+    with contextlib.ExitStack() as stack:
         stack.push(steps.__exit__)
         list(steps.epoch(mc.data.batch_indices(SAMPLES, 4, 0), RATES[:3]))
     for name, value in net.state_dict().items():
