@@ -17,7 +17,7 @@ from minicnn.models.lenet5 import INPUT_SHAPE
 from minicnn.training.recipes import INITIALISERS, LOSSES, RECIPES
 
 OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "weight_decay", "batch_size", "epochs", "init")
-SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "workers")
+SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "threads")
 """The options that a checkpoint keeps and --resume restores."""
 
 
@@ -27,9 +27,8 @@ def main(arguments=None):
     checkpoint, history_file = args.output / "checkpoint.npz", args.output / "history.jsonl"
 
     backend = mc.backend.get(args.backend)
-    workers = args.workers or (mc.training.default_workers(args.batch_size) if backend.name == "numpy" else 1)
-    shared = f", {workers} processes share each batch" if workers > 1 else ""
-    say(f"backend:  {backend.name} ({backend.reason}){shared}")
+    threads = f", threads: {mc.compiled.thread_count(args.threads)}" if backend.name == "numpy" else ""
+    say(f"backend:  {backend.name} ({backend.reason}); {mc.compiled.describe(backend)}{threads}")
     train, test = mc.data.load_mnist(args.data, progress=not args.quiet)
     say(f"data:     {train.source}\n          {len(train):,} training digits, {len(test):,} test digits")
     recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
@@ -51,7 +50,7 @@ def main(arguments=None):
     history = mc.training.fit(
         net, loss, optimizer, train, test,
         epochs=args.epochs, batch_size=args.batch_size, schedule=recipe.make_schedule(), seed=args.seed,
-        workers=workers, augment=augment, checkpoint=checkpoint, history=history_file, resume=args.resume,
+        threads=args.threads, augment=augment, checkpoint=checkpoint, history=history_file, resume=args.resume,
         config={name: getattr(args, name) for name in SETTINGS}, progress=not args.quiet,
         on_epoch=lambda record: stop_if_lost(record, untrained),
     )  # fmt: skip
@@ -173,7 +172,8 @@ def parse(arguments):
     add("--backend", choices=mc.backend.NAMES, help="where to compute (default: MINICNN_BACKEND or auto)")
     add("--seed", type=number(int, "at least 0", lambda n: n >= 0), default=0,
         help="of weights and shuffles (default: %(default)s)")  # fmt: skip
-    add("--workers", type=count, help="processes that share each batch (default: a core for every 32 samples)")
+    add("--threads", type=count, help="how many share each batch on the CPU; the result does not depend on it "
+        "(default: all cores)")  # fmt: skip
     add("--output", type=Path, metavar="DIR", help="where results go; those of an earlier run there are replaced "
         "(default: runs/lenet5, or the first free of runs/lenet5-2, -3, ...)")  # fmt: skip
     add("--resume", type=Path, metavar="FILE", help="go on from this checkpoint, with its settings unless given here")
@@ -189,6 +189,7 @@ def parse(arguments):
     args = parser.parse_args(arguments)
     if args.resume:
         facts = mc.training.read_facts(args.resume)[1]
+        facts["config"].setdefault("threads", None)  # version 0.1 had worker processes
         if lacking := [name for name in SETTINGS if name not in facts["config"]]:
             raise mc.errors.CheckpointError(f"{args.resume} is not from this script: it has no {', '.join(lacking)}")
         parser.set_defaults(**{name: facts["config"][name] for name in SETTINGS})

@@ -17,16 +17,13 @@ def main():
     parser.add_argument("--lr", type=float, default=1e-3, help="default: %(default)s")
     parser.add_argument("--backend", choices=mc.backend.NAMES, help="default: MINICNN_BACKEND or auto")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    parser.add_argument("--workers", type=int, help="processes that share each batch")
+    parser.add_argument("--threads", type=int, help="how many share each batch on the CPU (default: all cores)")
     parser.add_argument("--history", metavar="FILE", help="keep one JSON line an epoch in this file")
     args = parser.parse_args()
 
     backend = mc.backend.get(args.backend)
-    workers = args.workers
-    if workers is None:
-        workers = mc.training.default_workers(args.batch_size) if backend.name == "numpy" else 1
     train, test = mc.data.load_mnist(args.data)
-    print(f"{backend.name} ({backend.reason}), {workers} worker{'s'[: workers > 1]}; {train.source}", flush=True)
+    print(f"{backend.name} ({backend.reason}), {mc.compiled.describe(backend)}; {train.source}", flush=True)
     net = mc.models.lenet_modern(rng=args.seed, backend=backend)
     loss = mc.losses.CrossEntropyLoss(reduction="sum")
 
@@ -37,7 +34,7 @@ def main():
 
     history = mc.training.fit(
         net, loss, mc.optim.SGD(net.parameters(), args.lr), train, epochs=args.epochs, batch_size=args.batch_size,
-        seed=args.seed, workers=workers, history=args.history, progress=False, on_epoch=report,
+        seed=args.seed, threads=args.threads, history=args.history, progress=False, on_epoch=report,
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt

@@ -1,6 +1,6 @@
 """minicnn: a convolutional network engine written from scratch on NumPy and CuPy."""
 
-from minicnn import backend, data, errors, initialisers, inspect, losses, models, optim, training
+from minicnn import backend, compiled, data, errors, initialisers, inspect, losses, models, optim, training
 from minicnn.gradcheck import gradcheck
 from minicnn.layers import (
     RBF,
@@ -19,10 +19,10 @@ from minicnn.layers import (
 )
 from minicnn.network import Sequential
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
-    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "data", "errors", "gradcheck", "initialisers",
+    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck", "initialisers",
     "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

@@ -23,7 +23,3 @@ class DeviceMemoryError(MinicnnError, MemoryError):
 
 class DivergedError(MinicnnError, ArithmeticError):
     """Training produced a loss that is not finite; the message names the epoch and the batch."""
-
-
-class WorkerError(MinicnnError, RuntimeError):
-    """A worker process of data-parallel training failed or died."""

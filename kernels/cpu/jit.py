@@ -1,6 +1,8 @@
 """How the loops are compiled."""
 
+import functools
 import hashlib
+import types
 from pathlib import Path
 
 try:
@@ -22,7 +24,7 @@ def _sources():
 SOURCES = _sources()
 
 
-def compiled(function):
+def compiled(function, cache=True, **how):
     """A kernel from its loops: compiled for the arrays it is first called with, and kept on disk where that works.
 
     Numba's cache sees a change of the file that a kernel stands in, but not of a file that this one imports from; so
@@ -30,12 +32,28 @@ def compiled(function):
     """
     if numba is None:
         return function
-    function.__qualname__ += f".{SOURCES}"
-    how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH}
+    function.__qualname__ = f"{function.__qualname__.split('@')[0]}@{SOURCES}"
+    how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, **how}
     try:
-        return numba.njit(function, cache=True, **how)
+        return numba.njit(function, cache=cache, **how)
     except RuntimeError:  # no folder to keep it in
         return numba.njit(function, **how)
+
+
+@functools.cache
+def part_of_another(kernel):
+    """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it."""
+    return compiled(kernel.py_func, cache=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def specialised(function, name, **functions):
+    """``function``, calling these functions in place of those of its file.
+
+    ``name`` tells it from others made of the same code, on disk too.
+    """
+    made = types.FunctionType(function.__code__, {**function.__globals__, **functions}, function.__name__)
+    made.__module__, made.__qualname__ = function.__module__, f"{function.__qualname__}.{name}"
+    return compiled(made)
 
 
 def inlined(function):

@@ -10,7 +10,23 @@ import functools
 from minicnn.kernels.cpu.jit import compiled, full_width
 
 BLOCK = 2048
-"""Parameters whose sum stays in the first cache while row after row is added."""
+"""Parameters whose sum stays in the first cache while lane after lane is added."""
+
+
+@compiled
+def add_lanes(lanes, used, gradient, begin, end):
+    """gradient[begin:end] = the sum of the first ``used`` rows of lanes (rows, P) there."""
+    full_width()
+    for start in range(begin, end, BLOCK):
+        out = gradient[start : min(start + BLOCK, end)]
+        for lane in range(used):
+            terms = lanes[lane, start:]
+            if lane == 0:
+                for i in range(len(out)):
+                    out[i] = terms[i]
+            else:
+                for i in range(len(out)):
+                    out[i] += terms[i]
 
 
 @functools.cache
@@ -19,18 +35,7 @@ def gradient_sum(real):
 
     @compiled
     def kernel(parts, gradient):
-        full_width()
-        size = len(gradient)
-        for start in range(0, size, BLOCK):
-            out = gradient[start : start + BLOCK]
-            for row in range(len(parts)):
-                terms = parts[row, start : start + BLOCK]
-                if row == 0:
-                    for i in range(len(out)):
-                        out[i] = terms[i]
-                else:
-                    for i in range(len(out)):
-                        out[i] += terms[i]
+        add_lanes(parts, len(parts), gradient, 0, len(gradient))
 
     return kernel
 

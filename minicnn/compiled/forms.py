@@ -2,6 +2,7 @@
 
 import logging
 from functools import cache
+from importlib import metadata
 
 from minicnn.compiled.plain import PlainForm
 
@@ -19,11 +20,25 @@ def new_form(network):
     return _maker(network.backend.name)(network.backend, network.dtype)
 
 
+def compiles_loops(network):
+    """Whether the network runs as loops for the CPU."""
+    return network.backend.name == "numpy" and numba_obstacle() is None
+
+
+def describe(backend):
+    """What computes on this backend, in a few words."""
+    if backend.name == "cupy":
+        return "CUDA kernels"
+    if numba_obstacle() is not None:
+        return "plain NumPy"
+    return f"loops compiled by Numba {metadata.version('numba')}"
+
+
 def part_size(network, most):
     """How many of a batch of ``most`` samples go through the network at once."""
-    if _maker(network.backend.name) is PlainForm:
-        return min(most, PLAIN_PART)
-    return next((size for size in (1, 8) if most <= size), PART)
+    if compiles_loops(network):
+        return next((size for size in (1, 8) if most <= size), PART)
+    return min(most, PLAIN_PART)
 
 
 @cache

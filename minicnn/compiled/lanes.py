@@ -10,7 +10,6 @@ parts come together before it: it sees the whole batch at once.
 """
 
 import math
-from functools import partial
 
 import numpy as np
 
@@ -24,11 +23,11 @@ MOST_LANES = 32
 class Lanes:
     """``run(indices)`` takes the samples at these indices of the data through the network and, with a loss, back.
 
-    network: a Sequential; new_form: makes a form; samples: of a part; most: samples of the largest batch; images,
-    labels: of the data; team: the Team of threads, of which at most ``threads`` are used; loss: None for prediction.
+    network: a Sequential; new_form: makes a form; images, labels: of the data; samples: of a part; most: samples of the
+    largest batch; team: the Team of threads, of which at most ``threads`` are used; loss: None for prediction.
     """
 
-    def __init__(self, network, new_form, samples, most, images, labels, team, threads, loss=None):
+    def __init__(self, network, new_form, images, labels, samples, most, team, threads, loss=None):
         self.network, self.loss, self.samples, self.team = network, loss, samples, team
         self.images, self.labels = images, labels
         self.order, self.scale = np.zeros(most, np.int64), np.ones(1, network.dtype)
@@ -72,18 +71,20 @@ class Lanes:
             for lane in lanes[thread :: self.threads]:
                 work(lane, *arguments)
 
-        self.team.run([partial(share, thread) for thread in range(min(self.threads, len(lanes)))])
+        self.team.run(share, min(self.threads, len(lanes)))
 
     def _add_gradients(self, lanes):
         count = len(lanes)
         if count not in self.sums:
             form = lanes[0].program.form
-            self.sums[count] = form.prepare("gradient_sum", self.vectors[:count], self.network.vector.grads)
+            sum_of = form.prepare("gradient_sum", self.vectors[:count], self.network.vector.grads)
+            self.sums[count] = form.sequence(sum_of)
         self.sums[count]()
 
     # ------------------------------------------------------------------- where the whole batch comes together
 
     def _run_together(self, lanes, indices):
+        self._in_threads(lanes, Lane.clear)
         self._in_threads(lanes, Lane.section, 0)
         for number, (kind, layer) in enumerate(self.joins):
             whole = getattr(self, f"_{kind}")(layer, lanes, number, indices)
@@ -134,16 +135,19 @@ class Lane:
     def start(self, count, outputs):
         """The first of this lane's parts of a batch of ``count``."""
         self.count, self.outputs, self.loss, self.errors = count, outputs, 0.0, 0
-        if self.gradient is not None:
-            self.gradient.fill(0)
         self._place(self.number)
 
     def run(self):
         """All parts of this lane, from beginning to end."""
+        self.clear()
         for part in range(self.number, math.ceil(self.count / self.samples), self.step):
             self._place(part)
             self.section(0)
             self.finish()
+
+    def clear(self):
+        if self.gradient is not None:
+            self.gradient.fill(0)
 
     def _place(self, part):
         start = part * self.samples
@@ -152,8 +156,7 @@ class Lane:
         self.batch, self.own = slice(start, start + size), slice(size)
 
     def section(self, number):
-        for primitive in self.program.sections[number]:
-            primitive()
+        self.program.sections[number]()
 
     def finish(self):
         """Keep what the part has come to."""

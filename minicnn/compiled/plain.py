@@ -31,5 +31,14 @@ class PlainForm:
         return self.backend.asarray(a)
 
     def prepare(self, primitive, *arguments):
-        """A function of no arguments that computes a primitive of these arrays."""
-        return partial(getattr(primitives, primitive), self.backend, *arguments)
+        """[functions of no arguments] that compute a primitive of these arrays."""
+        return [partial(getattr(primitives, primitive), self.backend, *arguments)]
+
+    def sequence(self, functions):
+        """One function of no arguments that calls all of these in order."""
+
+        def call():
+            for function in functions:
+                function()
+
+        return call

@@ -34,18 +34,18 @@ from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
 class Program:
     """What one part of a batch, ``samples`` images, goes through.
 
-    ``sections`` are lists of functions of no arguments, to be called in order. Between two of them the whole batch
-    comes together, for a layer or criterion that the compiler does not know: ``joins[k]`` takes ``exits[k]`` of all
+    ``sections`` are functions of no arguments, to be called in order. Between two of them the whole batch comes together, for a layer or criterion that the compiler does not know: ``joins[k]`` takes ``exits[k]`` of all
     parts after section k and fills ``entries[k]`` of all parts before section k + 1. Each join is (kind, layer), kind
     one of "preprocess", "forward", "loss", "backward".
 
     network: a Sequential; form: of the primitives; images, labels, order, position: see ``primitives.gather``;
     loss: None for prediction, whose outputs are then ``output``; gradient: a vector like the network's, which the
-    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``.
+    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``. Without ``bind`` the sections stay
+    lists of what the form has prepared.
     """
 
     def __init__(self, network, form, samples, images, labels, order, position,
-                 loss=None, gradient=None, scale=None, result=None):  # fmt: skip
+                 loss=None, gradient=None, scale=None, result=None, bind=True):  # fmt: skip
         self.network, self.form, self.samples, self.gradient = network, form, samples, gradient
         self.sections, self.joins, self.exits, self.entries = [[]], [], [], []
         self.labels = form.array((samples,), np.int32)
@@ -58,10 +58,12 @@ class Program:
         self.output = x
         if loss is not None:
             self._backward(stages, self._criterion(criterion, loss, x, scale, result))
+        if bind:
+            self.sections = [form.sequence(section) for section in self.sections]
 
     def add(self, primitive, *arguments):
         """The next primitive of the list, bound to its arrays."""
-        self.sections[-1].append(self.form.prepare(primitive, *arguments))
+        self.sections[-1] += self.form.prepare(primitive, *arguments)
 
     def join(self, kind, layer, leaves, enters):
         """What the compiler does not know, between ``leaves`` and ``enters``, arrays of this part."""
@@ -147,7 +149,7 @@ def needs_whole_batch(network, loss, images):
 
 def _gathers(network, images):
     """Whether a table says what becomes of each byte."""
-    return images.ndim == 3 and type(network.preprocess) is Pixels
+    return images.ndim == 3 and images.dtype == np.uint8 and type(network.preprocess) is Pixels
 
 
 def _flat(network):

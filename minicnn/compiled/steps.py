@@ -6,8 +6,10 @@ import math
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from minicnn.compiled.forms import new_form, part_size
+from minicnn.compiled.epoch import Epoch
+from minicnn.compiled.forms import compiles_loops, new_form, part_size
 from minicnn.compiled.lanes import Lanes
+from minicnn.compiled.program import needs_whole_batch
 from minicnn.compiled.threads import Team, thread_count
 from minicnn.optim import SGD, StochasticDiagonalLM
 
@@ -40,11 +42,18 @@ class Steps:
         self._cleanup.__exit__(*error)
 
     def _build(self):
-        network = self.network
-        data = self.images, self.labels
-        self.lanes = Lanes(network, lambda: new_form(network), part_size(network, self.most), self.most, *data,
-                           self.team, self.threads, self.loss)  # fmt: skip
-        self.update = self._compiled_update() if self._knows_optimizer() else self.optimizer.step
+        network, samples = self.network, part_size(self.network, self.most)
+        data = self.images, self.labels, samples, self.most, self.team, self.threads
+        self.whole_epochs = (
+            compiles_loops(network)
+            and self._knows_optimizer()
+            and not needs_whole_batch(network, self.loss, self.images)
+        )
+        if self.whole_epochs:
+            self.runs = Epoch(network, self.loss, self.optimizer, *data)
+        else:
+            self.lanes = Lanes(network, lambda: new_form(network), *data, self.loss)
+            self.update = self._compiled_update() if self._knows_optimizer() else self.optimizer.step
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""
@@ -59,6 +68,9 @@ class Steps:
         loss is summed over the batch, errors counts wrong labels. No step is taken from a loss that is not finite, and
         none after ``stopped()``.
         """
+        if self.whole_epochs:
+            yield from self.runs.run(batches, rates, stopped)
+            return
         for indices, lr in zip(batches, rates):
             if stopped():
                 return
@@ -81,7 +93,8 @@ class Steps:
         settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
         rates = np.zeros_like(vector.values) if type(optimizer) is StochasticDiagonalLM else None
         arrays = vector.values, vector.grads, optimizer.velocities[0], rates, settings
-        sgd = new_form(self.network).prepare("sgd", *arrays, optimizer.nesterov)
+        form = new_form(self.network)
+        sgd = form.sequence(form.prepare("sgd", *arrays, optimizer.nesterov))
         current = None
 
         def update():

@@ -15,10 +15,11 @@ def thread_count(threads=None):
 
 
 class Team:
-    """``run(jobs)`` calls one function in each thread, the first in the caller's own, and returns when all are done.
+    """``run(job, threads)`` calls job(0), job(1), ... each in a thread of its own, the first in the caller's.
 
-    Threads start when they are first needed, and end with the block. An exception in one of them is raised again by
-    ``run``, after the others are done. NumPy's warnings of overflow and of invalid values are off in all of them, for
+    It returns when all are done. Threads start when they are first needed and end with the block. An exception in one
+    of them, Ctrl-C included, is raised by ``run`` after the others are done; ``give_up`` is called at once, for those who
+    may be waiting for the one that failed. NumPy's warnings of overflow and of invalid values are off in all threads:
     whoever trains looks at the loss itself.
     """
 
@@ -36,36 +37,34 @@ class Team:
         self.inboxes = []
         self._errstate.__exit__(*error)
 
-    def run(self, jobs):
-        while len(self.inboxes) < len(jobs) - 1:
+    def run(self, job, threads, give_up=None):
+        while len(self.inboxes) < threads - 1:
             self.inboxes.append(SimpleQueue())
             threading.Thread(target=self._work, args=(self.inboxes[-1],), daemon=True, name="minicnn").start()
-        for inbox, job in zip(self.inboxes, jobs[1:]):
-            inbox.put(job)
-        failure = _outcome(jobs[0])
-        for _ in jobs[1:]:
-            failure = self._next_outcome() or failure
+        left, failure = threads - 1, None
+        try:
+            for thread, inbox in enumerate(self.inboxes[: threads - 1], start=1):
+                inbox.put((job, thread))
+            job(0)
+        except BaseException as error:
+            failure = error
+        while left:
+            try:
+                if failure is not None and give_up is not None:
+                    give_up()
+                failure = self.done.get() or failure
+                left -= 1
+            except KeyboardInterrupt as error:
+                failure = error
         if failure is not None:
             raise failure
 
-    def _next_outcome(self):
-        """What the next thread to be done has raised; Ctrl-C in the meantime counts as that, but is not lost."""
-        interrupt = None
-        while True:
-            try:
-                return self.done.get() or interrupt
-            except KeyboardInterrupt as error:
-                interrupt = error
-
     def _work(self, inbox):
         with np.errstate(over="ignore", invalid="ignore"):
-            while (job := inbox.get()) is not None:
-                self.done.put(_outcome(job))
-
-
-def _outcome(job):
-    """Calls it -> the exception that it raised, or None."""
-    try:
-        job()
-    except BaseException as error:
-        return error
+            while (task := inbox.get()) is not None:
+                job, thread = task
+                try:
+                    job(thread)
+                    self.done.put(None)
+                except BaseException as error:
+                    self.done.put(error)

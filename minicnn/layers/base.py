@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from minicnn.backend import get
-from minicnn.layers.checks import Checks, floating, positive  # noqa: F401 (the training loop takes positive from here)
+from minicnn.layers.checks import Checks, floating
 
 
 class Layer(Checks, ABC):

@@ -5,7 +5,6 @@ import numpy as np
 from minicnn.backend import get
 from minicnn.layers.base import Layer
 from minicnn.layers.parameter import ParameterVector
-from minicnn.serialization import network_part  # noqa: F401 (training's checkpoints take it from here)
 
 
 class Sequential(Layer):

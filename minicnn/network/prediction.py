@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minicnn.compiled import prediction
+
 BATCH_SIZE = 500
 """How many images go through the layers at once: enough to keep a GPU busy, few enough for any memory."""
 
@@ -14,16 +16,22 @@ def predict(network, images, batch_size=None):
 def outputs(network, images, batch_size=None):
     """What the network says of every image: ``(outputs, N)`` on its backend.
 
-    images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how
-    many go through the layers at once. Raises ValueError for images of another shape, none, or one with a pixel
-    that is not finite.
+    images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how many go
+    through the layers at once (by default many images go through compiled loops instead, in threads, with the same
+    result but for rounding). Raises ValueError for images of another shape, none, or one with a pixel that is not
+    finite.
     """
     images = np.asarray(images) if isinstance(images, (list, tuple)) else images
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise ValueError(f"images must have shape (N, H, W) or (C, H, W, N), got {tuple(images.shape)}")
-    xp, batch_size = network.backend.xp, batch_size or BATCH_SIZE
+    xp = network.backend.xp
     if images.dtype.kind == "f" and not bool(xp.isfinite(network.backend.asarray(images)).all()):
         raise ValueError("images must be finite, got NaN or an infinite pixel")
+    if batch_size is None and images.ndim == 3:
+        said = prediction.outputs(network, images)
+        if said is not None:
+            return said
+    batch_size = batch_size or BATCH_SIZE
     count = len(images) if images.ndim == 3 else images.shape[-1]
     batches = []
     for start in range(0, count, batch_size):

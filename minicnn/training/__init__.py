@@ -6,9 +6,8 @@ from minicnn.training.evaluate import Evaluation, evaluate
 from minicnn.training.history import History
 from minicnn.training.loop import fit
 from minicnn.training.recipes import RECIPES, Recipe
-from minicnn.training.workers import default_workers
 
 __all__ = [
-    "Evaluation", "History", "RECIPES", "Recipe", "curvature", "default_workers", "evaluate", "fit",
+    "Evaluation", "History", "RECIPES", "Recipe", "curvature", "evaluate", "fit",
     "load_checkpoint", "read_facts", "save_checkpoint",
 ]  # fmt: skip

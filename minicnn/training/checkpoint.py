@@ -3,8 +3,11 @@
 import numpy as np
 
 from minicnn.errors import CheckpointError
-from minicnn.layers.sequential import network_part
-from minicnn.serialization import load_npz, save_npz
+from minicnn.serialization import load_npz, network_part, save_npz
+
+
+C_ORDER = "every parameter in C order"
+"""How the optimizer's vectors run through the parameters; version 0.1 did not say, and did it otherwise."""
 
 
 def save_checkpoint(path, network, optimizer, progress, task, config):
@@ -16,7 +19,8 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
-    save_npz(path, arrays, {"kind": "checkpoint", "progress": progress, "task": task, "config": config})
+    facts = {"kind": "checkpoint", "vectors": C_ORDER, "progress": progress, "task": task, "config": config}
+    save_npz(path, arrays, facts)
 
 
 def load_checkpoint(path, network, optimizer, task=None):
@@ -30,6 +34,8 @@ def load_checkpoint(path, network, optimizer, task=None):
         if facts["task"][name] != value:
             raise CheckpointError(f"{path} was trained with {name} {facts['task'][name]}, this run has {value}")
     velocities = {n.removeprefix("optimizer/"): a for n, a in arrays.items() if n.startswith("optimizer/")}
+    if facts.get("vectors") != C_ORDER:
+        velocities = {name: _from_0_1(a, optimizer.parameters) for name, a in velocities.items()}
     before = network.state_dict()
     try:
         network.load_state_dict(network_part(arrays))
@@ -41,6 +47,18 @@ def load_checkpoint(path, network, optimizer, task=None):
         network.load_state_dict(before)
         raise CheckpointError(f"{path}: {error}") from None
     return facts["progress"], facts["config"]
+
+
+def _from_0_1(vector, parameters):
+    """A vector through all parameters as version 0.1 wrote it: it had a convolution's weights in the order o, ky, c, kx."""
+    if vector.shape != (sum(p.size for p in parameters),):
+        return vector
+    stretches = np.split(vector, np.cumsum([p.size for p in parameters])[:-1])
+    for i, p in enumerate(parameters):
+        if len(p.shape) == 4:
+            maps, channels, high, wide = p.shape
+            stretches[i] = stretches[i].reshape(maps, high, channels, wide).swapaxes(1, 2).reshape(-1)
+    return np.concatenate(stretches)
 
 
 def read_facts(path):

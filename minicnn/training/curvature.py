@@ -1,20 +1,22 @@
 """How strongly the loss bends along each parameter: h for ``minicnn.optim.StochasticDiagonalLM``."""
 
-from minicnn.training.step import cache_sized
+PART = 100
+"""How many samples go through the layers at once: im2col's columns of more would take much memory."""
 
 
-def curvature(network, loss, dataset, indices):
+def curvature(network, loss, images, labels):
     """h, the Gauss-Newton diagonal d²E/dw_k² of the samples' loss, in the order of the parameter vector.
 
     Takes the samples forwards, then their gradients backwards (what the outputs bend needs them), then their
-    second derivatives backwards (LeCun et al. 1998, appendix C).
+    second derivatives backwards (LeCun et al. 1998, appendix C). images: uint8 (N, H, W); labels: (N,).
     """
-    backend, h = network.backend, 0
-    loss.to(backend)
-    for part in cache_sized(indices, backend.step_samples):
-        outputs = network.forward(network.input(dataset.images[part]))
-        loss.forward(outputs, dataset.labels[part])
-        network.backward(loss.backward(len(indices)))
-        network.second_backward(loss.second_backward(len(indices)))
-        h = h + backend.xp.concatenate([p.flat_curvature for p in network.parameters()])
+    h, count = 0, len(labels)
+    loss.to(network.backend)
+    for start in range(0, count, PART):
+        part = slice(start, start + PART)
+        loss.forward(network.forward(network.input(images[part])), labels[part])
+        network.backward(loss.backward())
+        network.second_backward(loss.second_backward())
+        share = len(labels[part]) / count if loss.reduction == "mean" else 1  # of the mean over all samples
+        h = h + share * network.backend.xp.concatenate([p.curvature.reshape(-1) for p in network.parameters()])
     return h

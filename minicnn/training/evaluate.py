@@ -40,8 +40,8 @@ def evaluate(network, dataset, loss=None, *, batch_size=None):
         raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}")
     predictions = network.backend.to_numpy(network.decide(outputs))
     if loss is not None:
-        count = len(dataset.labels)
-        loss = loss.to(network.backend).total(loss.forward(outputs, dataset.labels), count) / count
+        value = float(loss.to(network.backend).forward(outputs, dataset.labels))
+        loss = value if loss.reduction == "mean" else value / len(dataset.labels)
     classes = int(outputs.shape[0])
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predictions), 1)

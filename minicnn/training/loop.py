@@ -8,24 +8,24 @@ from tqdm import tqdm
 
 from minicnn.data import batch_indices
 from minicnn.errors import DivergedError
-from minicnn.layers.base import positive
+from minicnn.layers.checks import positive
 from minicnn.training.checkpoint import generator, load_checkpoint, random_state, save_checkpoint
 from minicnn.training.evaluate import evaluate
 from minicnn.training.history import History
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import CtrlC, Progress
-from minicnn.training.stepping import step_maker, steps
+from minicnn.training.stepping import training_steps
 
 
-def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, schedule=None, seed=0, workers=1,
+def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, schedule=None, seed=0, threads=None,
         augment=None, checkpoint=None, history=None, resume=None, config=None, progress=True,
         on_epoch=None):  # fmt: skip
     """Train ``network`` by stochastic gradient descent -> History, one record an epoch.
 
     train, test: Datasets; test, if given, is evaluated after each epoch and never chooses anything.
     schedule: ``schedule(epoch) -> lr`` with a fractional epoch, or None for the optimizer's own lr.
-    seed: of the shuffles; equal seeds, settings and worker counts give bit-equal weights.
-    workers: processes that share each batch (NumPy backend only).
+    seed: of the shuffles; equal seeds and settings give bit-equal weights.
+    threads: how many share each batch on the CPU, by default all cores; the weights do not depend on it.
     augment: ``augment(images, rng, backend) -> images``, what to train on instead, drawn anew before each epoch.
     checkpoint: a file rewritten after each epoch; history: a file of one JSON line an epoch;
     resume: a checkpoint to go on from, with a result bit-equal to training without a break.
@@ -39,9 +39,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     Ctrl-C ends after the current batch, with a checkpoint, and sets ``history.interrupted``. A loss or
     weight that is not finite raises DivergedError and leaves the last checkpoint as it was.
     """
-    epochs, workers = positive("epochs", epochs), positive("workers", workers)
-    if workers > 1 and network.backend.name != "numpy":
-        raise ValueError(f"workers must be 1 on the {network.backend.name} backend, got {workers}")
+    epochs = positive("epochs", epochs)
     if not len(train.labels):
         raise ValueError("train is empty: there is nothing to learn from")
     task = {"samples": len(train.labels), "batch_size": positive("batch_size", batch_size)}
@@ -64,16 +62,16 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
     rate = schedule or (lambda epoch: optimizer.lr)
-    maker = step_maker(network, loss, optimizer, train, batch_size, workers)
-    with CtrlC() as stop, maker as gradient_of:
+    with training_steps(network, loss, optimizer, train, batch_size, threads) as steps, CtrlC() as stop:
         while run.epoch < epochs and not stop.requested:
             epoch_start = random_state(run.rng)
-            seconds = prepare(gradient_of, run)
+            seconds = prepare(steps, run)
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
             left = batches[run.batch :]  # all of them, or those from where ``resume`` goes on
             rates = (rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches)))
             with _bar(run, epochs, len(train.labels), progress) as bar, run.timed():
-                for indices, batch_loss, batch_errors in steps(gradient_of, optimizer, left, rates, stop):
+                for indices, lr, batch_loss, batch_errors in steps.epoch(left, rates, lambda: stop.requested):
+                    optimizer.lr = lr
                     run.add(batch_loss, batch_errors, len(indices))
                     check(math.isfinite(batch_loss), f"the loss is {batch_loss}")
                     bar.update(len(indices))

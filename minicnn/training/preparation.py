@@ -19,17 +19,19 @@ class Preparation:
                 f"curvature_samples must be at most the {len(train.labels)} samples of train, got {self.samples}"
             )
 
-    def __call__(self, gradient_of, run):
+    def __call__(self, steps, run):
         """-> the seconds that it took, for the epoch's record."""
-        seconds = {}
+        seconds, images = {}, self.train.images
         if self.augment is not None:
             started = time.perf_counter()
-            gradient_of.use_images(self.augment(self.train.images, run.rng, self.network.backend))
+            images = self.augment(images, run.rng, self.network.backend)
+            steps.use_images(images)
             seconds["augment_seconds"] = round(time.perf_counter() - started, 3)
         if self.samples:
             indices = run.rng.choice(len(self.train.labels), self.samples, replace=False)
             if run.batch == 0:  # else the checkpoint has brought it
                 started = time.perf_counter()
-                self.optimizer.use_curvature(curvature(self.network, self.loss, gradient_of.dataset, indices))
+                h = curvature(self.network, self.loss, images[indices], self.train.labels[indices])
+                self.optimizer.use_curvature(h)
                 seconds["curvature_seconds"] = round(time.perf_counter() - started, 3)
         return seconds

@@ -25,7 +25,8 @@ def test_a_loop_computes_its_primitive(case, dtype):
     got = copy.deepcopy(expected)
     getattr(primitives, primitive)(backend, *expected)
 
-    CpuForm(backend, dtype).prepare(primitive, *got)()
+    form = CpuForm(backend, dtype)
+    form.sequence(form.prepare(primitive, *got))()
 
     for number, (a, b) in enumerate(zip(got, expected)):
         if isinstance(a, np.ndarray):

@@ -1,0 +1,143 @@
+"""Batch after batch in compiled threads: the CPU's form of what a CUDA graph is on a GPU."""
+
+import math
+import time
+
+import numpy as np
+
+from minicnn.compiled import loops
+from minicnn.compiled.cpu import CpuForm
+from minicnn.compiled.lanes import MOST_LANES
+from minicnn.compiled.program import Program
+from minicnn.optim import StochasticDiagonalLM
+
+SECONDS = 0.05
+"""How long the threads are left alone: as long as Ctrl-C and a progress bar may wait."""
+
+
+class Epoch:
+    """``run(batches, rates)`` trains on one batch after the other, in ``threads`` threads of the team.
+
+    Order, sizes and learning rates of a run of batches are put into arrays; the threads then go from batch to batch
+    without a word of Python (kernels/cpu/epoch.py) and leave each batch's loss and errors in arrays, too. For a network,
+    loss and optimizer that the compiler knows.
+    """
+
+    def __init__(self, network, loss, optimizer, images, labels, samples, most, team, threads):
+        self.network, self.loss, self.optimizer, self.team = network, loss, optimizer, team
+        self.most, dtype, grads = most, network.dtype, network.vector.grads
+        lanes = min(math.ceil(most / samples), MOST_LANES)
+        self.threads = min(threads, lanes)
+        self.order = np.zeros(max(len(labels), most), np.int64)
+        self.barrier = np.zeros(3, np.int64)
+        self.lanes = samples, np.zeros((lanes, grads.size), dtype), np.zeros((lanes, 2))
+        self.has_rates = type(optimizer) is StochasticDiagonalLM
+        rates = np.zeros_like(grads) if self.has_rates else network.vector.values
+        self.parameters = network.vector.values, grads, optimizer.velocities[0], rates
+        self.own, self.arrays = [], []
+        for _ in range(self.threads):
+            form = CpuForm(network.backend, dtype)
+            position, scale, result, mine = np.zeros(2, np.int64), np.ones(1, dtype), np.zeros(2), np.zeros_like(grads)
+            settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
+            how = images, labels, self.order, position, loss, mine, scale, result
+            calls = Program(network, form, samples, *how, bind=False).sections[0]
+            self.own.append((position, scale, result, mine, settings))
+            self.arrays.append(tuple(call.arrays for call in calls))
+        (update,) = form.prepare("sgd", *self.parameters[:3], rates if self.has_rates else None, settings, optimizer.nesterov)
+        self.function = loops.around("epoch", calls, update)
+        self.function = loops.compiled(self.function, self._arguments(0, 0, 0, self._tables([], [])))
+
+    def run(self, batches, rates, stopped):
+        """Yields (indices, lr, loss, errors) after each batch; arguments as of ``Steps.epoch``."""
+        batches, rates = list(batches), list(rates)
+        done, steps = 0, 1
+        while done < len(batches):
+            group = self._as_many_as_fit(batches[done:])
+            tables = self._tables(group, rates[done : done + len(group)])
+            first = 0
+            while first < len(group):
+                if stopped():
+                    return
+                last = self._until(first, first + steps, tables)
+                started = time.perf_counter()
+                end = self._run(first, last, tables)
+                steps = max(1, int(steps * min(4, SECONDS / (time.perf_counter() - started))))
+                for step in range(first, end):
+                    self.optimizer.lr = rates[done + step]
+                    yield group[step], rates[done + step], float(tables[3][step]), int(tables[4][step])
+                if end < last:
+                    return
+                first = last
+            done += len(group)
+
+    def _as_many_as_fit(self, batches):
+        total, count = 0, 0
+        for indices in batches:
+            if len(indices) > self.most:
+                raise ValueError(f"batches must have at most {self.most} indices, got one of {len(indices)}")
+            total += len(indices)
+            if total > len(self.order):
+                break
+            count += 1
+        return batches[:count]
+
+    def _tables(self, batches, rates):
+        """(starts, sizes, rates, losses, errors) of batches, whose indices go into the order."""
+        sizes = np.array([len(indices) for indices in batches], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        for start, indices in zip(starts, batches):
+            self.order[start : start + len(indices)] = indices
+        rates = np.array(rates, self.network.dtype)
+        return starts, sizes, rates, np.zeros(len(batches)), np.zeros(len(batches))
+
+    def _until(self, first, last, tables):
+        """Where a run of batches from ``first`` on must end: the rates of single parameters go with one learning rate."""
+        rates = tables[2]
+        last = min(last, len(rates))
+        if self.has_rates:
+            other = np.flatnonzero(rates[first:last] != rates[first])
+            last = first + int(other[0]) if len(other) else last
+        return last
+
+    def _run(self, first, last, tables):
+        """-> the batch before which the threads have stopped."""
+        if self.has_rates:
+            self.optimizer.lr = float(tables[2][first])
+            self.parameters[3][...] = self.optimizer.rates()[0]
+        ends = [None] * self.threads
+
+        def job(thread):
+            ends[thread] = self.function(*self._arguments(thread, first, last, tables))
+
+        self.barrier[:] = 0
+        self.team.run(job, self.threads, self._give_up)
+        return ends[0]
+
+    def _give_up(self):
+        self.barrier[2] = 1
+
+    def _arguments(self, thread, first, last, tables):
+        mean, own, arrays = self.loss.reduction == "mean", self.own[thread], self.arrays[thread]
+        return thread, self.threads, first, last, mean, tables, own, self.lanes, self.parameters, self.barrier, arrays
+
+
+class Prediction:
+    """``run()`` -> what the network says of all images, uint8 (N, H, W), as an array ``(outputs, N)``."""
+
+    def __init__(self, network, images, samples, team, threads):
+        count, labels = len(images), np.zeros(len(images), np.uint8)
+        self.team, self.threads = team, min(threads, math.ceil(count / samples))
+        order, jobs = np.arange(count), []
+        for _ in range(self.threads):
+            form, position = CpuForm(network.backend, network.dtype), np.zeros(2, np.int64)
+            program = Program(network, form, samples, images, labels, order, position, bind=False)
+            calls = program.sections[0]
+            jobs.append((position, program.output.reshape(-1, samples), tuple(call.arrays for call in calls)))
+        self.every = np.empty((*program.output.shape[:-1], count), network.dtype)
+        flat = self.every.reshape(-1, count)
+        self.arguments = [(thread, self.threads, samples, flat, *job) for thread, job in enumerate(jobs)]
+        self.function = loops.compiled(loops.around("predict", calls), self.arguments[0])
+
+    def run(self):
+        self.team.run(lambda thread: self.function(*self.arguments[thread]), self.threads)
+        return self.every

@@ -1,0 +1,94 @@
+"""Kernels of kernels/cpu, one after the other in one compiled function.
+
+Python's lock is held between two compiled functions, and threads that wait for it fall asleep: with twenty kernels a
+part, two threads would lose a fifth of their time. So the kernels of a section are called from one function, whose text
+is written here; a whole epoch is compiled around it (kernels/cpu/epoch.py) and kept on disk for the next process.
+"""
+
+import hashlib
+import importlib
+import logging
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from minicnn import sources
+
+log = logging.getLogger("minicnn")
+
+
+class Call:
+    """A kernel, by its maker = (file.function of kernels/cpu, number type, constants), and the arrays it runs over."""
+
+    def __init__(self, name, real, constants, *arrays):
+        self.maker, self.arrays = (name, real, constants), arrays
+
+
+@cache
+def kernels():
+    """The modules of kernels/cpu, by name. Raises ImportError where Numba is missing or broken."""
+    importlib.import_module("numba")
+    folder = Path(sources.kernels().__file__).parent / "cpu"
+    names = sorted(path.stem for path in folder.glob("[a-z]*.py"))
+    return SimpleNamespace(**{name: importlib.import_module(f"minicnn.kernels.cpu.{name}") for name in names})
+
+
+def sequence(calls):
+    """A function of no arguments that runs the kernels of all calls in order; they are compiled here and now."""
+    if not calls:
+        return lambda: None
+    if len(calls) == 1:
+        return partial(compiled(_kernel(*calls[0].maker), calls[0].arrays), *calls[0].arrays)
+    arrays = tuple(call.arrays for call in calls)
+    return partial(compiled(around("once", calls), [arrays]), arrays)
+
+
+def around(name, calls, update=None):
+    """The function of kernels/cpu/epoch.py around the kernels of these calls and that of the Call ``update``."""
+    return _around(name, tuple(call.maker for call in calls), update and update.maker)
+
+
+@cache
+def _around(name, makers, update):
+    digest = hashlib.sha256(repr((makers, update)).encode()).hexdigest()[:16]
+    text = ["def section(arrays):", *(f"    k{i}(*arrays[{i}])" for i in range(len(makers)))]
+    namespace = {f"k{i}": kernels().jit.part_of_another(_kernel(*maker)) for i, maker in enumerate(makers)}
+    exec("\n".join(text), namespace)
+    functions = {"section": kernels().jit.compiled(namespace["section"], cache=False, inline="always")}
+    if update is not None:
+        functions["update"] = _kernel(*update)
+    return kernels().jit.specialised(getattr(kernels().epoch, name), digest, **functions)
+
+
+def _kernel(name, real, constants):
+    file, function = name.split(".")
+    return getattr(getattr(kernels(), file), function)(getattr(np, real), *constants)
+
+
+def compiled(function, arguments):
+    """The function, compiled for arguments like these; the first time of all takes seconds."""
+    import numba
+
+    return _compiled(function, tuple(map(numba.typeof, arguments)))
+
+
+@cache
+def _compiled(function, signature):
+    try:
+        function.compile(signature)
+    except Exception:  # a damaged file in Numba's cache, unless it happens again without one
+        log.warning("minicnn could not use what Numba keeps of %s and compiles it anew", function.py_func.__name__)
+        function = kernels().jit.compiled(function.py_func, cache=False)
+        function.compile(signature)
+    if sum(function.stats.cache_misses.values()):
+        _tell_once()
+    return function
+
+
+@cache
+def _tell_once():
+    log.warning(
+        "minicnn compiles its loops for this processor: some ten seconds the first time; Numba keeps them on disk"
+    )
