@@ -10,6 +10,7 @@ import pytest
 import minicnn as mc
 from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
+from minicnn.compiled.layerwise import LayerwiseSteps
 from minicnn.compiled.program import Program
 
 SAMPLES = 11
@@ -260,6 +261,24 @@ def test_what_has_no_graph_says_so(device, digits, change, reason):
     assert reason in graph_obstacle(net, loss, optimizer)
     with pytest.raises(ValueError, match="cannot be captured in a graph"):
         GraphSteps(net, loss, optimizer, digits, 4)
+
+
+def test_layer_by_layer_on_the_device(device, digits):
+    """What is left for a layer of somebody's own."""
+    histories, states = [], []
+    for backend in ("numpy", device):
+        net = mixed(dtype="float64", backend=backend)
+        net.layers.insert(1, Own().to(backend))
+        steps = LayerwiseSteps(net, mc.losses.MAPLoss(2.0), sgd(net), digits)
+        with steps:
+            batches = mc.data.batch_indices(SAMPLES, 4, 0)
+            histories.append([result[1:] for result in steps.epoch(batches, RATES[:3])])
+            steps.use_images(digits.images[:, ::-1].copy())
+            histories[-1] += [result[1:] for result in steps.epoch([np.arange(4)], RATES)]
+            assert list(steps.epoch([np.arange(4)], RATES, lambda: True)) == []
+        states.append(net.state_dict())
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-10)
+    assert_same(states[1], states[0], 1e-9)
 
 
 # ------------------------------------------------------------------------------------------------ bad input
