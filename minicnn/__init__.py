@@ -23,6 +23,6 @@ __version__ = "0.2.0"
 
 __all__ = [
     "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
-    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck", "initialisers",
-    "inspect", "losses", "models", "optim", "training",
+    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
+    "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def kernels():
-    """The package ``minicnn.kernels``: as installed, or kernels/ beside minicnn/ in a checkout not installed."""
+    """The package ``minicnn.kernels``: as installed, or kernels/ beside minicnn/ where nothing is installed."""
     try:
         return importlib.import_module("minicnn.kernels")
     except ModuleNotFoundError:

@@ -7,7 +7,6 @@
 import functools
 
 import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width
 from minicnn.kernels.cpu.squash import squash
 

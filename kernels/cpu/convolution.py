@@ -7,16 +7,15 @@ Padding is written by ``frame.py`` first, so that no loop asks whether a pixel i
 What makes it fast. Samples are innermost, so the outputs of a row are one run of W_out·N contiguous numbers, and what
 weight (ky, kx) adds to them is the same run of input row ky, kx·N numbers on. The loop over the run is innermost; its
 body has all KH·KW products, for these sizes are constants, and so a sum is loaded and stored once for 25 products. Two
-rows of outputs are taken at once, for they read KH - 1 rows in common: that saves four loads in ten. Their sums lie side
-by side in one array, so that the compiler has to ask only once whether it overlaps with x. Pairs come sorted by input
-map: no pair's sums wait for those of the pair before. Where a run would be short (one sample at a time), the whole plane
-is one run, with a few sums in vain at the end of each row.
+rows of outputs are taken at once, for they read KH - 1 rows in common: that saves four loads in ten. Their sums lie
+side by side in one array, so that the compiler has to ask only once whether it overlaps with x. Pairs come sorted by
+input map: no pair's sums wait for those of the pair before. Where a run would be short (one sample at a time), the
+whole plane is one run, with a few sums in vain at the end of each row.
 """
 
 import functools
 
 import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width
 from minicnn.kernels.cpu.squash import squash
 

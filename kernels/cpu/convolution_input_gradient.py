@@ -1,7 +1,7 @@
 """What a convolution passes back to its input.
 
-    dx[c, i, j, n] = f'(x) · sum of k[o, c][ky, kx] · d[o, h, w, n]
-                     over the connected o and all ky, kx with h·sh + ky - ph = i, w·sw + kx - pw = j for an output (h, w)
+    dx[c, i, j, n] = f'(x) · sum of k[o, c][ky, kx] · d[o, h, w, n]    over the connected o and all ky, kx with
+                     h·sh + ky - ph = i, w·sw + kx - pw = j for an output (h, w)
 
 f' is in terms of x = f(...). ``frame.py`` has written the rows of d into a frame of KW - 1 zeros, with zeros between
 its columns where the stride leaves some out, so that column j takes d's columns j to j + KW - 1, with the weights of a
@@ -13,8 +13,6 @@ reaches: 25 products for ten numbers loaded and five stored. No row of zeros abo
 """
 
 import functools
-
-import numpy as np
 
 from minicnn.kernels.cpu.convolution import plane_at_once
 from minicnn.kernels.cpu.jit import compiled, full_width

@@ -13,7 +13,6 @@ copy of x. With one sample the loops run over k throughout.
 import functools
 
 import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width
 from minicnn.kernels.cpu.squash import squash
 

@@ -13,8 +13,6 @@ over the samples with several terms of the sum in their body; what is done once 
 import functools
 import math
 
-import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width
 
 TERMS = 4

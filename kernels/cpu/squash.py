@@ -9,7 +9,6 @@ import functools
 import math
 
 import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width, inlined
 
 END = np.float32(8)

@@ -11,7 +11,6 @@ The samples are the innermost loop; the pixels of a window are its body. A row o
 import functools
 
 import numpy as np
-
 from minicnn.kernels.cpu.jit import compiled, full_width
 from minicnn.kernels.cpu.squash import squash
 

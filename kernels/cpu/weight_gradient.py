@@ -23,7 +23,7 @@ def weight_gradient(real, x_shape, d_shape, rows, size, stride):
     (p, p'), with output maps outputs[q]; p' = p where a pair is left over. rows: 1, or all where d lies in rows as
     long as those of x, with zeros at their end. dweights (pairs, KH, KW).
     """
-    (_, height, width, samples), (maps, h_out, d_width, _) = x_shape, d_shape
+    (_, _, width, samples), (maps, h_out, d_width, _) = x_shape, d_shape
     (kh, kw), (sh, sw) = size, stride
     w_out = (width - kw) // sw + 1
     zero, step = real(0), sw * samples

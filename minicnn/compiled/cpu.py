@@ -42,7 +42,9 @@ class CpuForm(PlainForm):
     # ---------------------------------------------------------------------------------------------- the batch
 
     def gather(self, images, all_labels, order, position, table, x, labels):
-        return [self.call("gather.gather", images.shape[1:], x.shape)(_read_only(images), _read_only(all_labels), order, position, table, _planes(x), labels)]
+        call = self.call("gather.gather", images.shape[1:], x.shape)
+        data = _read_only(images), _read_only(all_labels)
+        return [call(*data, order, position, table, _planes(x), labels)]
 
     # --------------------------------------------------------------------------------------------- the layers
 
@@ -103,29 +105,36 @@ class CpuForm(PlainForm):
         return [self.call("product.dense", *x.shape[:1], *y.shape, squash)(x.reshape(-1), weights, bias, y)]
 
     def dense_input_gradient(self, d, weights, x, squash, dx):
-        return [self.call("product.dense_input_gradient", len(x), *d.shape, squash)(*(a.reshape(-1) for a in (d, weights, x, dx)))]
+        call = self.call("product.dense_input_gradient", len(x), *d.shape, squash)
+        return [call(*(a.reshape(-1) for a in (d, weights, x, dx)))]
 
     def dense_weight_gradient(self, d, x, dweights, dbias):
         dbias = self.array(len(d), d.dtype) if dbias is None else dbias
-        return [self.call("product.dense_weight_gradient", len(x), *d.shape)(d, x.reshape(-1), self.array(x.size, x.dtype), dweights, dbias)]
+        call = self.call("product.dense_weight_gradient", len(x), *d.shape)
+        return [call(d, x.reshape(-1), self.array((x.size,), x.dtype), dweights, dbias)]
 
     def subsampling(self, x, coefficient, bias, window, squash, y):
-        return [self.call("trainable_subsampling.subsampling", y.shape, window.size, squash)(_planes(x), coefficient, bias, _planes(y))]
+        call = self.call("trainable_subsampling.subsampling", y.shape, window.size, squash)
+        return [call(_planes(x), coefficient, bias, _planes(y))]
 
     def subsampling_backward(self, d, x, coefficient, window, squash, dx, dcoefficient, dbias):
-        return [self.call("trainable_subsampling.subsampling_backward", d.shape, window.size, squash)(_planes(d), _planes(x), coefficient, _planes(dx), dcoefficient, dbias)]
+        call = self.call("trainable_subsampling.subsampling_backward", d.shape, window.size, squash)
+        return [call(_planes(d), _planes(x), coefficient, _planes(dx), dcoefficient, dbias)]
 
     def max_pool(self, x, window, y, winner):
-        return [self.call("pooling.max_pool", x.shape, y.shape, window.size, window.stride)(_planes(x), _planes(y), _planes(winner))]
+        call = self.call("pooling.max_pool", x.shape, y.shape, window.size, window.stride)
+        return [call(_planes(x), _planes(y), _planes(winner))]
 
     def max_pool_backward(self, d, winner, window, dx):
-        return [self.call("pooling.max_pool_backward", dx.shape, d.shape, window.size, window.stride)(_planes(d), _planes(winner), _planes(dx))]
+        call = self.call("pooling.max_pool_backward", dx.shape, d.shape, window.size, window.stride)
+        return [call(_planes(d), _planes(winner), _planes(dx))]
 
     def avg_pool(self, x, window, y):
         return [self.call("pooling.avg_pool", x.shape, y.shape, window.size, window.stride)(_planes(x), _planes(y))]
 
     def avg_pool_backward(self, d, window, dx):
-        return [self.call("pooling.avg_pool_backward", dx.shape, d.shape, window.size, window.stride)(_planes(d), _planes(dx))]
+        call = self.call("pooling.avg_pool_backward", dx.shape, d.shape, window.size, window.stride)
+        return [call(_planes(d), _planes(dx))]
 
     def activation(self, x, function, y):
         name, *constants = function
@@ -162,7 +171,8 @@ class CpuForm(PlainForm):
         return [self.call("sgd.gradient_sum")(parts, gradient)]
 
     def sgd(self, values, gradient, velocities, rates, settings, nesterov):
-        return [self.call("sgd.sgd", rates is not None, bool(settings[1]), nesterov)(values, gradient, velocities, values if rates is None else rates, settings)]
+        call = self.call("sgd.sgd", rates is not None, bool(settings[1]), nesterov)
+        return [call(values, gradient, velocities, values if rates is None else rates, settings)]
 
 
 def _planes(a):

@@ -181,7 +181,7 @@ class CudaForm(PlainForm):
 
     def rbf_criterion(self, x, prototypes, labels, j, scale, squash, d, result):
         self._reals(x=x, prototypes=prototypes, scale=scale, d=d)
-        (features, batch), classes = _vectors(x), len(prototypes)
+        (features, batch), classes = x.shape, len(prototypes)
         blocks = self._blocks(batch)
         arguments = (x, prototypes, labels, scale, d, blocks, features, classes, batch,
                      j is not None, float(0 if j is None else j), *_squash(squash))  # fmt: skip
@@ -190,7 +190,7 @@ class CudaForm(PlainForm):
 
     def cross_entropy(self, z, labels, scale, d, result):
         self._reals(z=z, scale=scale, d=d)
-        classes, batch = _vectors(z)
+        classes, batch = z.shape
         blocks = self._blocks(batch)
         arguments = (z, labels, scale, d, blocks, classes, batch)
         return self._criterion("cross_entropy.cu", "cross_entropy", labels, blocks, result, arguments)
@@ -345,9 +345,3 @@ def _squash(squash):
     """The last three arguments of a kernel with a squashing function."""
     amplitude, slope = squash or (1, 1)
     return squash is not None, float(amplitude), float(slope)
-
-
-def _vectors(outputs):
-    if len(outputs.shape) != 2:
-        raise ValueError(f"the network's outputs must have shape (classes, N), got {tuple(outputs.shape)}")
-    return outputs.shape

@@ -19,8 +19,8 @@ class Epoch:
     """``run(batches, rates)`` trains on one batch after the other, in ``threads`` threads of the team.
 
     Order, sizes and learning rates of a run of batches are put into arrays; the threads then go from batch to batch
-    without a word of Python (kernels/cpu/epoch.py) and leave each batch's loss and errors in arrays, too. For a network,
-    loss and optimizer that the compiler knows.
+    without a word of Python (kernels/cpu/epoch.py) and leave each batch's loss and errors in arrays, too. For a
+    network, loss and optimizer that the compiler knows.
     """
 
     def __init__(self, network, loss, optimizer, images, labels, samples, most, team, threads):
@@ -43,9 +43,10 @@ class Epoch:
             calls = Program(network, form, samples, *how, bind=False).sections[0]
             self.own.append((position, scale, result, mine, settings))
             self.arrays.append(tuple(call.arrays for call in calls))
-        (update,) = form.prepare("sgd", *self.parameters[:3], rates if self.has_rates else None, settings, optimizer.nesterov)
-        self.function = loops.around("epoch", calls, update)
-        self.function = loops.compiled(self.function, self._arguments(0, 0, 0, self._tables([], [])))
+        how = rates if self.has_rates else None, settings, optimizer.nesterov
+        (update,) = form.prepare("sgd", *self.parameters[:3], *how)
+        function = loops.around("epoch", calls, update)
+        self.function = loops.compiled(function, self._arguments(0, 0, 0, self._tables([], [])))
 
     def run(self, batches, rates, stopped):
         """Yields (indices, lr, loss, errors) after each batch; arguments as of ``Steps.epoch``."""
@@ -91,7 +92,7 @@ class Epoch:
         return starts, sizes, rates, np.zeros(len(batches)), np.zeros(len(batches))
 
     def _until(self, first, last, tables):
-        """Where a run of batches from ``first`` on must end: the rates of single parameters go with one learning rate."""
+        """Where a run from ``first`` on must end: the rates of single parameters belong to one learning rate."""
         rates = tables[2]
         last = min(last, len(rates))
         if self.has_rates:

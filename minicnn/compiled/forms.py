@@ -9,7 +9,7 @@ from minicnn.compiled.plain import PlainForm
 log = logging.getLogger("minicnn")
 
 PART = 16
-"""Samples of a part for the CPU's loops: a row of them is a vector or two, and all maps of LeNet-5 stay in the cache."""
+"""Samples of a part for loops: one pixel of them is a vector or two, and all maps of LeNet-5 stay in the cache."""
 
 PLAIN_PART = 64
 """Samples of a part for array code, whose calls cost as much as small arrays."""

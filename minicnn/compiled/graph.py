@@ -196,7 +196,6 @@ class GraphSteps:
         form = CudaForm(self.backend, dtype, vector.grads)
         batch = data.images, data.labels, data.order, data.position
         program = Program(self.network, form, self.batch_size, *batch, self.loss, vector.grads, data.scale)
-        self._check_labels(program)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
             own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
@@ -210,12 +209,6 @@ class GraphSteps:
             *form.prepare("sgd", *arrays, optimizer.nesterov),
             kernels.bind(xp, "next_step.cu", "next_step", dtype.name, (1,), (1,), following),
         ])  # fmt: skip
-
-    def _check_labels(self, program):
-        _, criterion = plan(self.network, self.loss)
-        classes = len(program.output if criterion == "cross_entropy" else criterion[0].prototypes)
-        if self.dataset.labels.max() >= classes:
-            raise ValueError(f"labels must lie in 0..{classes - 1}, got {self.dataset.labels.max()}")
 
     def _captured(self):
         """The step as a graph; None, with a warning, where it cannot be captured."""

@@ -1,12 +1,12 @@
 """A batch in parts: who computes which part, and how the parts come together.
 
-A batch is cut into parts of ``samples`` images. Part p is computed in lane p modulo the number of lanes; a lane adds up
-the gradients of its parts in a vector of its own, and then the lanes' vectors are added in order. Neither depends on how
-many threads there are, so equal seeds give equal bits. A thread takes every so-manieth lane. The lanes of a thread share
-their arrays, which so stay in its core's cache.
+A batch is cut into parts of ``samples`` images. Part p is computed in lane p modulo the number of lanes; a lane adds
+up the gradients of its parts in a vector of its own, and then the lanes' vectors are added in order. Neither depends on
+how many threads there are, so equal seeds give equal bits. With T threads, each takes every T-th lane; the lanes of a
+thread share their arrays, which so stay in its core's cache.
 
-Where a layer, a criterion or a preprocessing is not the compiler's, each part has a lane with arrays of its own, and the
-parts come together before it: it sees the whole batch at once.
+Where a layer, a criterion or a preprocessing is not the compiler's, each part has a lane with arrays of its own, and
+the parts come together before it: it sees the whole batch at once.
 """
 
 import math

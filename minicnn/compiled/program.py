@@ -34,14 +34,17 @@ from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
 class Program:
     """What one part of a batch, ``samples`` images, goes through.
 
-    ``sections`` are functions of no arguments, to be called in order. Between two of them the whole batch comes together, for a layer or criterion that the compiler does not know: ``joins[k]`` takes ``exits[k]`` of all
-    parts after section k and fills ``entries[k]`` of all parts before section k + 1. Each join is (kind, layer), kind
-    one of "preprocess", "forward", "loss", "backward".
+    ``sections`` are functions of no arguments, to be called in order. Between two of them the whole batch comes
+    together, for a layer or criterion that the compiler does not know: ``joins[k]`` takes ``exits[k]`` of all parts
+    after section k and fills ``entries[k]`` of all parts before section k + 1. Each join is (kind, layer), kind one of
+    "preprocess", "forward", "loss", "backward".
 
     network: a Sequential; form: of the primitives; images, labels, order, position: see ``primitives.gather``;
     loss: None for prediction, whose outputs are then ``output``; gradient: a vector like the network's, which the
-    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``. Without ``bind`` the sections stay
-    lists of what the form has prepared.
+    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``. Without ``bind`` the sections
+    stay lists of what the form has prepared.
+
+    Raises ValueError for shapes that do not fit, and for labels that the network has no output for.
     """
 
     def __init__(self, network, form, samples, images, labels, order, position,
@@ -57,7 +60,7 @@ class Program:
             x = stages[-1].y
         self.output = x
         if loss is not None:
-            self._backward(stages, self._criterion(criterion, loss, x, scale, result))
+            self._backward(stages, self._criterion(criterion, loss, x, labels, scale, result))
         if bind:
             self.sections = [form.sequence(section) for section in self.sections]
 
@@ -98,9 +101,15 @@ class Program:
             self.join("preprocess", None, None, x)
         return x
 
-    def _criterion(self, known, loss, x, scale, result):
+    def _criterion(self, known, loss, x, labels, scale, result):
         """The gradient that goes back to the last stage."""
         d = self.array(x.shape)
+        if known is not None:
+            if len(x.shape) != 2:
+                raise ValueError(f"the network's outputs must have shape (classes, N), got {(*x.shape[:-1], 'N')}")
+            classes = len(x if known == "cross_entropy" else known[0].prototypes)
+            if int(labels.max()) >= classes:
+                raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(labels.max())}")
         if known is None:
             self.join("loss", loss, x, d)
         elif known == "cross_entropy":
@@ -207,7 +216,7 @@ class Convolution(Stage):
         if min(sizes) < 1:
             raise ValueError(f"{conv.label}: x of shape {tuple(self.x.shape)} is smaller than the kernel")
         table = conv.table or [range(conv.in_channels)] * maps
-        pairs = tuple((o, c) for o, row in enumerate(table) for c in row)
+        pairs = tuple((o, c) for o, inputs in enumerate(table) for c in inputs)
         self.connections = Connections(maps, conv.in_channels, pairs)
         self.covers = conv.table is None and conv.padding == (0, 0) and conv.kernel_size == self.x.shape[1:3]
         return maps, *sizes

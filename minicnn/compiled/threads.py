@@ -18,8 +18,8 @@ class Team:
     """``run(job, threads)`` calls job(0), job(1), ... each in a thread of its own, the first in the caller's.
 
     It returns when all are done. Threads start when they are first needed and end with the block. An exception in one
-    of them, Ctrl-C included, is raised by ``run`` after the others are done; ``give_up`` is called at once, for those who
-    may be waiting for the one that failed. NumPy's warnings of overflow and of invalid values are off in all threads:
+    of them, Ctrl-C included, is raised by ``run`` after the others are done; ``give_up`` is called first, for threads
+    that wait for one which has failed. NumPy's warnings of overflow and of invalid values are off in all threads:
     whoever trains looks at the loss itself.
     """
 

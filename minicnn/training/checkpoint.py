@@ -5,7 +5,6 @@ import numpy as np
 from minicnn.errors import CheckpointError
 from minicnn.serialization import load_npz, network_part, save_npz
 
-
 C_ORDER = "every parameter in C order"
 """How the optimizer's vectors run through the parameters; version 0.1 did not say, and did it otherwise."""
 
@@ -50,7 +49,7 @@ def load_checkpoint(path, network, optimizer, task=None):
 
 
 def _from_0_1(vector, parameters):
-    """A vector through all parameters as version 0.1 wrote it: it had a convolution's weights in the order o, ky, c, kx."""
+    """A vector through all parameters as version 0.1 wrote it, with a convolution's weights in the order o, ky, c, kx."""
     if vector.shape != (sum(p.size for p in parameters),):
         return vector
     stretches = np.split(vector, np.cumsum([p.size for p in parameters])[:-1])

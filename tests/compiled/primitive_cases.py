@@ -42,12 +42,12 @@ CONVOLUTIONS = {
     "C3": dict(maps=5, channels=3, height=14, width=14, samples=16, window=Window((5, 5), (1, 1)), table=TABLE),
     "one sample": dict(maps=5, channels=3, height=14, width=14, samples=1, window=Window((5, 5), (1, 1)), table=TABLE),
     "padding": dict(maps=6, channels=1, height=28, width=28, samples=8, window=Window((3, 3), (1, 1), (1, 1))),
-    "one sample, padding": dict(maps=2, channels=2, height=6, width=5, samples=1,
-                                window=Window((3, 2), (1, 1), (2, 1))),
+    "one sample, padding": dict(
+        maps=2, channels=2, height=6, width=5, samples=1, window=Window((3, 2), (1, 1), (2, 1))),
     "stride": dict(maps=3, channels=2, height=9, width=8, samples=4, window=Window((3, 2), (2, 3))),
     "stride and padding": dict(maps=2, channels=2, height=8, width=9, samples=5, window=Window((3, 4), (3, 2), (1, 2))),
-    "padding beyond the kernel": dict(maps=2, channels=1, height=4, width=3, samples=3,
-                                      window=Window((2, 2), (1, 1), (3, 2))),
+    "padding beyond the kernel": dict(
+        maps=2, channels=1, height=4, width=3, samples=3, window=Window((2, 2), (1, 1), (3, 2))),
     "rows left over": dict(maps=3, channels=1, height=8, width=7, samples=2, window=Window((3, 3), (2, 2))),
     "wide kernel": dict(maps=3, channels=1, height=9, width=12, samples=3, window=Window((2, 11), (1, 1))),
     "one pixel": dict(maps=3, channels=4, height=1, width=1, samples=7, window=Window((1, 1), (1, 1))),
