@@ -137,7 +137,7 @@ def plan(network, loss):
     layers, planned, before, criterion = list(_flat(network)), [], None, None
     if type(layers[-1]) is RBF and type(loss) in (RBFLoss, MAPLoss):
         criterion, layers = layers[-1], layers[:-1]
-    elif type(loss) is CrossEntropyLoss and type(layers[-1]).decide is Layer.decide:
+    elif type(loss) is CrossEntropyLoss and type(layers[-1]).decide is Layer.decide:  # the largest logit wins
         criterion = "cross_entropy"
     while layers:
         layer, squash = layers.pop(0), None

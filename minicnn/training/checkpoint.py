@@ -49,7 +49,7 @@ def load_checkpoint(path, network, optimizer, task=None):
 
 
 def _from_0_1(vector, parameters):
-    """A vector through all parameters as version 0.1 wrote it, with a convolution's weights in the order o, ky, c, kx."""
+    """A vector through all parameters as version 0.1 wrote it: a convolution's weights in the order o, ky, c, kx."""
     if vector.shape != (sum(p.size for p in parameters),):
         return vector
     stretches = np.split(vector, np.cumsum([p.size for p in parameters])[:-1])

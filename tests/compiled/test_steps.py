@@ -55,8 +55,8 @@ def batches_of(data, size, steps, seed=1):
 def assert_same_training(make, data, size, steps, tolerance=1e-10, threads=2):
     """make() -> (network, loss, optimizer), the same each time."""
     batches = batches_of(data, size, steps)
-    rates = np.linspace(0.002, 0.001, steps)
     net, loss, optimizer = make()
+    rates = np.linspace(optimizer.lr, optimizer.lr / 2, steps)
     expected = layer_by_layer(net, loss, optimizer, data, batches, rates)
     compiled, loss, optimizer = make()
     with Steps(compiled, loss, optimizer, data, size, threads) as trained:
@@ -75,17 +75,22 @@ def lenet5_by(recipe, data):
         optimizer = recipe.make_optimizer(net.parameters())
         loss = recipe.make_loss()
         if recipe.optimizer == "sdlm":
-            optimizer.use_curvature(mc.training.curvature(net, loss, data.images[:20], data.labels[:20]))
+            optimizer.use_curvature(mc.training.curvature(net, loss, data.images, data.labels))
         return net, loss, optimizer
 
     return make
+
+
+STEPS = {"paper": 10}
+"""How long two ways to round agree: 100 steps, but the published recipe runs away and makes much of little at once (two
+trainings layer by layer whose first weights differ by 1e-16 are as far apart)."""
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_lenet5_by_every_recipe(name):
     pytest.importorskip("numba")
     recipe, data = RECIPES[name], digits()
-    assert_same_training(lenet5_by(recipe, data), data, recipe.batch_size, 100)
+    assert_same_training(lenet5_by(recipe, data), data, recipe.batch_size, STEPS.get(name, 100))
 
 
 def test_lenet5_in_plain_arrays(monkeypatch):
@@ -308,11 +313,10 @@ def test_outputs_that_are_no_classes(form):
 
 
 def test_no_step_is_taken_from_a_loss_that_is_not_finite(form):
-    net, loss, optimizer = small_network(), mc.losses.CrossEntropyLoss(), None
-    optimizer = mc.optim.SGD(net.parameters(), 1e200)
-    data = digits()
-    with Steps(net, loss, optimizer, data, 40, 2) as trained:
-        for _, _, value, _ in trained.epoch(batches_of(data, 40, 20), [1e200] * 20):
+    net, data = NETWORKS["nothing but a linear layer"](), digits()
+    optimizer = mc.optim.SGD(net.parameters(), 1e308)
+    with Steps(net, mc.losses.CrossEntropyLoss(), optimizer, data, 40, 2) as trained:
+        for _, _, value, _ in trained.epoch(batches_of(data, 40, 20), [1e308] * 20):
             if not math.isfinite(value):
                 before = net.vector.values.copy()
                 break
