@@ -1,19 +1,15 @@
 // What a convolution passes back to its input: W^T d and col2im in one kernel, without a matrix in memory.
 //
-//     convolution_input_gradient
-//         dx[c, i, j, n] = f'(x) · sum of W[o, (ky, c, kx)] · d[o, h, w, n]
-//                          over all o, ky, kx with h·sh + ky - ph = i and w·sw + kx - pw = j for an output (h, w)
-//     one_window_input_gradient
-//         the same where the kernel is as large as the image (LeNet-5's C5): each pixel meets one weight a map, and
-//         nearly all (ky, kx) above would be in vain:  dx[(c, i, j), n] = f'(x) · sum over o of W[o, (i, c, j)] · d[o, n]
+//     dx[c, i, j, n] = f'(x) · sum of W[o, (c, ky, kx)] · d[o, h, w, n]
+//                      over all o, ky, kx with h·sh + ky - ph = i and w·sw + kx - pw = j for an output (h, w)
 //
-//     d (C_out, H_out, W_out, N)  ->  dx (C, H, W, N)
+//     d (C_out, H_out, W_out, N)  ->  dx (C, H, W, N);  W as in convolution.cu
 //
 // d is the gradient before this layer's squashing function. Where x itself was squashed, f' goes through that
 // function, so that dx again is a gradient before it; else f' = 1.
 //
-// Threads:  as in product.cuh. The first kernel has rows c, columns (i, j, n) and depth (o, ky, kx); it gathers, so
-//           no two threads write to the same place. The second has rows (c, i, j), columns n and depth o.
+// Threads:  as in product.cuh, with rows c, columns (i, j, n) and depth (o, ky, kx). A pixel gathers what is its own, so
+//           no two threads write to the same place.
 // Memory:   reads are runs of N contiguous elements, mostly from cache; writes are contiguous.
 // Cost:     C_out·KH·KW·C multiply-adds a pixel and sample with stride 1, zeros at the border included.
 
@@ -52,18 +48,8 @@ struct Outputs {  // B((o, ky, kx), (i, j, n)): what the output that pixel (i, j
     }
 };
 
-struct Samples {  // B(o, n) = d[o, n]
-    typedef offset Key;
-    const real* d;
-    int batch, n;
-
-    __device__ Key key(int o) const { return (offset)o * batch; }
-    __device__ void column(int l) { n = l; }
-    __device__ real operator()(Key key) const { return d[key + n]; }
-};
-
 extern "C" __global__ void __launch_bounds__(256) convolution_input_gradient(
-    const real* __restrict__ d, const real* __restrict__ weights, const int* places, const real* __restrict__ x,
+    const real* __restrict__ d, const real* __restrict__ weights, const int* kernels, const real* __restrict__ x,
     real* __restrict__ dx,
     int channels, int height, int width, int batch, int h_out, int w_out,
     int kh, int kw, int sh, int sw, int ph, int pw,
@@ -72,40 +58,15 @@ extern "C" __global__ void __launch_bounds__(256) convolution_input_gradient(
     __shared__ ProductMemory<Outputs::Key> memory;
     Geometry g = {channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw};
     Squash squash = {squashed, amplitude, slope};
-    ConnectedWeights connected = {weights, places};
+    int area = kh * kw;
+    Weights W = {weights, kernels, channels, area};
     int columns = height * width * batch;
     product(
-        memory, channels, maps * kh * kw, columns, slices,
-        [=](int c, int k) {
-            int kx = k % kw, ky = k / kw % kh, o = k / (kw * kh);
-            return connected[(((offset)o * kh + ky) * channels + c) * kw + kx];
-        },
+        memory, channels, maps * area, columns, slices,
+        [=](int c, int k) { return W(k / area, c, k % area); },
         Outputs{d, g, 0, 0, 0},
         [=](int c, int l, real sum) {
             offset i = (offset)c * columns + l;
-            dx[i] = sum * squash.derivative(x[i]);
-        });
-}
-
-extern "C" __global__ void __launch_bounds__(256) one_window_input_gradient(
-    const real* __restrict__ d, const real* __restrict__ weights, const int* places, const real* __restrict__ x,
-    real* __restrict__ dx,
-    int channels, int height, int width, int batch,
-    int maps, int slices, int squashed, real amplitude, real slope)
-{
-    __shared__ ProductMemory<Samples::Key> memory;
-    Squash squash = {squashed, amplitude, slope};
-    ConnectedWeights connected = {weights, places};
-    int rows = channels * height * width;
-    product(
-        memory, rows, maps, batch, slices,
-        [=](int row, int o) {
-            int j = row % width, i = row / width % height, c = row / (width * height);
-            return connected[(offset)o * rows + (i * channels + c) * width + j];
-        },
-        Samples{d, batch, 0},
-        [=](int row, int n, real sum) {
-            offset i = (offset)row * batch + n;
             dx[i] = sum * squash.derivative(x[i]);
         });
 }

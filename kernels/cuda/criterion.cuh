@@ -2,8 +2,8 @@
 //
 // The 8 threads of a sample share the work on its features or classes. The first of them works out the sample's loss;
 // the first thread of all then adds up the block's 32, in order and in double precision, and writes them to a place of
-// their own, losses[step, block]: no two blocks share one, so nothing is left to chance, and an epoch's losses and
-// errors can be read together at its end. `blocks` is the length of a row of losses: those of a full batch.
+// their own, blocks[b] = (loss, errors): no two blocks share one, so nothing is left to chance. next_step.cu adds the
+// blocks up. A label below 0 (NOBODY) only fills the batch up: its loss, its errors and its gradient are 0.
 
 const int SAMPLES = 32, HELPERS = 8;
 
@@ -13,8 +13,7 @@ struct CriterionMemory {
 };
 
 // After a barrier behind what the samples' threads have written.
-__device__ inline void add_up(
-    CriterionMemory& memory, int batch, const int* step, double* losses, int* errors, int blocks)
+__device__ inline void add_up(const CriterionMemory& memory, int batch, double* blocks)
 {
     if (threadIdx.x || threadIdx.y) return;
     int first = blockIdx.x * SAMPLES;
@@ -24,7 +23,6 @@ __device__ inline void add_up(
         loss += memory.loss[s];
         wrong += memory.wrong[s];
     }
-    offset place = (offset)step[0] * blocks + blockIdx.x;
-    losses[place] = loss;
-    errors[place] = wrong;
+    blocks[2 * blockIdx.x] = loss;
+    blocks[2 * blockIdx.x + 1] = wrong;
 }

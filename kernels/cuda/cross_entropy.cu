@@ -5,7 +5,7 @@
 //     z (K, N) logits, labels (N,)  ->  d (K, N), the loss of each block of 32 samples and how many of them have another
 //     largest logit than their label's (see criterion.cuh)
 //
-// scale is 1/N for a mean over the batch, 1 for a sum. The largest logit is subtracted first, so that nothing overflows.
+// scale (1,) is 1/N for a mean over the whole batch's N samples, 1 for a sum. The largest logit is subtracted first, so that nothing overflows.
 //
 // Threads:  a block (32, 8): 32 samples. The first of a sample's 8 threads finds the largest logit and the sum, for K is
 //           small; all 8 write d.
@@ -16,16 +16,16 @@
 #include "criterion.cuh"
 
 extern "C" __global__ void __launch_bounds__(256) cross_entropy(
-    const real* __restrict__ z, const int* __restrict__ labels, const int* __restrict__ step,
-    real* __restrict__ d, double* __restrict__ losses, int* __restrict__ errors,
-    int classes, int batch, int blocks, real scale)
+    const real* __restrict__ z, const int* __restrict__ labels, const real* __restrict__ scale,
+    real* __restrict__ d, double* __restrict__ blocks, int classes, int batch)
 {
     __shared__ CriterionMemory memory;
     __shared__ real largest[SAMPLES], total[SAMPLES];
     int sample = threadIdx.x, helper = threadIdx.y;
     int n = blockIdx.x * SAMPLES + sample;
     bool inside = n < batch;
-    int label = inside ? labels[n] : 0;
+    int label = inside ? labels[n] : -1;
+    bool counts = label >= 0;
 
     if (helper == 0 && inside) {
         int best = 0;
@@ -35,14 +35,14 @@ extern "C" __global__ void __launch_bounds__(256) cross_entropy(
         for (int i = 0; i < classes; i++) sum += exp(z[(offset)i * batch + n] - most);
         largest[sample] = most;
         total[sample] = sum;
-        memory.loss[sample] = log(sum) - (z[(offset)label * batch + n] - most);
-        memory.wrong[sample] = best != label;
+        memory.loss[sample] = counts ? log(sum) - (z[(offset)label * batch + n] - most) : 0;
+        memory.wrong[sample] = counts && best != label;
     }
     __syncthreads();
     if (inside)
         for (int i = helper; i < classes; i += HELPERS) {
             real p = exp(z[(offset)i * batch + n] - largest[sample]) / total[sample];
-            d[(offset)i * batch + n] = scale * (i == label ? p - 1 : p);
+            d[(offset)i * batch + n] = counts ? scale[0] * (i == label ? p - 1 : p) : 0;
         }
-    add_up(memory, batch, step, losses, errors, blocks);
+    add_up(memory, batch, blocks);
 }

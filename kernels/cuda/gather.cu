@@ -1,15 +1,15 @@
-// The batch that a step takes: its pixels from bytes, framed and normalised, its labels and its learning rate.
+// A part of a batch: its pixels from bytes, centred and normalised, and its labels.
 //
-//     index = order[step · batch_size + n],  n < batch
-//     x[0, i, j, n] = table[images[index, i - top, j - left]],  and table[0] (background) in the frame
-//     labels[n] = all_labels[index],   settings[0] = rates[step]
+//     index = order[start + n] for n < count,  (start, count) = position
+//     x[0, top + i, left + j, n] = table[images[index, i, j]],   labels[n] = all_labels[index]
 //
-//     images (M, H, W) uint8, all_labels (M,) uint8, order (M,), table (256,)  ->  x (1, size_h, size_w, batch)
+//     images (M, H, W) uint8, all_labels (M,) uint8, order (M,), table (256,)  ->  x (1, size_h, size_w, batch), labels
 //
-// The step counter, the shuffled order and the rates lie in device memory: a captured graph does the same launches
-// every time and yet takes another batch. `batch` is less than `batch_size` for an epoch's last, short batch.
+// The frame around the image holds the background already. Samples beyond `count` get the label NOBODY, -1, and their
+// pixels stay what they were: so an epoch's last, short batch is a full one for all other kernels. The shuffled order
+// and the position lie in device memory: a captured graph does the same launches every time and takes another batch.
 //
-// Threads:  one per element of x; row = i, column = (j, n). The first row also fetches labels, one thread the rate.
+// Threads:  one per pixel of the images and sample; row = i, column = (j, n). The first row also fetches the labels.
 // Memory:   writes are contiguous. Reads are single bytes 784 apart for neighbouring samples, but for neighbouring
 //           pixels they are neighbours, and a batch's images (50 kB at batch 64) stay in cache.
 // Cost:     a look-up in a table an element; latency is the limit.
@@ -18,24 +18,18 @@
 
 extern "C" __global__ void gather(
     const unsigned char* __restrict__ images, const unsigned char* __restrict__ all_labels,
-    const int* __restrict__ order, const real* __restrict__ rates, const int* __restrict__ step,
-    const real* __restrict__ table, real* __restrict__ x, int* __restrict__ labels, real* __restrict__ settings,
-    int height, int width, int size_h, int size_w, int batch, int batch_size)
+    const offset* __restrict__ order, const offset* __restrict__ position, const real* __restrict__ table,
+    real* __restrict__ x, int* __restrict__ labels,
+    int height, int width, int size_h, int size_w, int batch)
 {
-    int rows = size_h, columns = size_w * batch;
     int column = thread_column();
-    if (column >= columns) return;
+    if (column >= width * batch) return;
     int j = column / batch, n = column % batch;
-    offset index = order[(offset)step[0] * batch_size + n];
+    bool counts = n < position[1];
+    offset index = counts ? order[position[0] + n] : 0;
     int left = (size_w - width) / 2, top = (size_h - height) / 2;
 
-    for (int row = thread_row(); row < rows; row += row_step()) {
-        int i = row - top, jj = j - left;
-        bool inside = 0 <= i && i < height && 0 <= jj && jj < width;
-        x[(offset)row * columns + column] = table[inside ? images[(index * height + i) * width + jj] : 0];
-    }
-    if (thread_row() == 0 && j == 0) {
-        labels[n] = all_labels[index];
-        if (n == 0) settings[0] = rates[step[0]];
-    }
+    for (int i = thread_row(); i < height && counts; i += row_step())
+        x[((offset)(top + i) * size_w + left + j) * batch + n] = table[images[(index * height + i) * width + j]];
+    if (thread_row() == 0 && j == 0) labels[n] = counts ? all_labels[index] : -1;
 }

@@ -1,8 +1,9 @@
 // Every parameter's gradient from its partial sums, added in a fixed order: equal seeds give equal bits.
 //
 //     gradient[p] = sum over s < count[p] of partial[first[p] + s · step[p]]       where count[p] > 0
+//     gradient[p] += the same                                                      if `adds`
 //
-//     partial: what weight_gradient.cu and trainable_subsampling.cu left, all layers' in one array
+//     partial: what weight_gradient.cu and trainable_subsampling.cu left, one layer's or all layers' in one array
 //     first, step, count (P,): where parameter p's partial sums lie; count 0 leaves gradient[p] as it is
 //
 // Threads:  a block (32, 8) has 32 neighbouring parameters; its 8 rows of threads each add every 8th partial sum, the
@@ -15,7 +16,7 @@
 
 extern "C" __global__ void __launch_bounds__(256) gradient_sum(
     const real* __restrict__ partial, const int* __restrict__ first, const int* __restrict__ step,
-    const int* __restrict__ count, real* __restrict__ gradient, int parameters)
+    const int* __restrict__ count, real* __restrict__ gradient, int parameters, int adds)
 {
     __shared__ real sums[8][32];
     int p = blockIdx.x * 32 + threadIdx.x, slice = threadIdx.y;
@@ -30,6 +31,6 @@ extern "C" __global__ void __launch_bounds__(256) gradient_sum(
     __syncthreads();
     if (slice == 0 && terms > 0) {
         for (int s = 1; s < 8; s++) sum += sums[s][threadIdx.x];
-        gradient[p] = sum;
+        gradient[p] = adds ? gradient[p] + sum : sum;
     }
 }

@@ -1,10 +1,11 @@
-// The largest element of each window, and where its gradient goes. Windows as in subsampling.cu.
+// The largest element of each window, and where its gradient goes. Windows start every (sh, sw)
+// pixels and are (size_h, size_w) large; there is no padding.
 //
 //     max_pool            y[c, h, w, n] = max over ky, kx of x[c, h·sh + ky, w·sw + kx, n]
 //                         winner[c, h, w, n] = ky·size_w + kx of the first such element, row by row
-//     max_pool_backward   dx[c, i, j, n] = sum of dy[c, h, w, n] over the windows that pixel (i, j) has won
+//     max_pool_backward   dx[c, i, j, n] = sum of d[c, h, w, n] over the windows that pixel (i, j) has won
 //
-//     x, dx (C, H, W, N),  y, dy, winner (C, H_out, W_out, N)
+//     x, dx (C, H, W, N),  y, d, winner (C, H_out, W_out, N)
 //
 // NaN counts as the largest, so that a broken network shows.
 //
@@ -44,7 +45,7 @@ extern "C" __global__ void max_pool(
 }
 
 extern "C" __global__ void max_pool_backward(
-    const real* __restrict__ dy, const int* __restrict__ winner, real* __restrict__ dx,
+    const real* __restrict__ d, const int* __restrict__ winner, real* __restrict__ dx,
     int channels, int height, int width, int batch, int h_out, int w_out,
     int size_h, int size_w, int sh, int sw)
 {
@@ -61,7 +62,7 @@ extern "C" __global__ void max_pool_backward(
         for (int h = h_last; h >= h_first; h--)  // the order in which the reference adds
             for (int w = w_last; w >= w_first; w--) {
                 offset window = (((offset)c * h_out + h) * w_out + w) * batch + n;
-                if (winner[window] == (i - h * sh) * size_w + (j - w * sw)) sum += dy[window];
+                if (winner[window] == (i - h * sh) * size_w + (j - w * sw)) sum += d[window];
             }
         dx[(offset)row * columns + column] = sum;
     }

@@ -9,7 +9,7 @@
 //     x (J, N), w (K, J) fixed prototypes, labels (N,)  ->  d (J, N), the loss of each block of 32 samples and how many
 //     of them have a nearest prototype other than their label's (see criterion.cuh)
 //
-// scale is 1/N for a mean over the batch, 1 for a sum. f' goes through the squashing function that x came from. The
+// scale (1,) is 1/N for a mean over the whole batch's N samples, 1 for a sum. f' goes through the squashing function that x came from. The
 // smallest of all exponents is taken out of the logarithm first, so that nothing overflows.
 //
 // Threads:  a block (32, 8): 32 samples, 8 threads each. Thread y adds up every 8th feature of a distance, and later
@@ -24,8 +24,8 @@
 
 extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
     const real* __restrict__ x, const real* __restrict__ prototypes, const int* __restrict__ labels,
-    const int* __restrict__ step, real* __restrict__ d, double* __restrict__ losses, int* __restrict__ errors,
-    int features, int classes, int batch, int blocks, int discriminative, real rubbish, real scale,
+    const real* __restrict__ scale, real* __restrict__ d, double* __restrict__ blocks,
+    int features, int classes, int batch, int discriminative, real rubbish,
     int squashed, real amplitude, real slope)
 {
     DYNAMIC_SHARED(real, room);
@@ -55,10 +55,13 @@ extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
 
     if (helper == 0 && inside) {
         int label = labels[n], nearest = 0;
+        bool counts = label >= 0;
         for (int i = 1; i < classes; i++)
             if (y[i * SAMPLES + sample] < y[nearest * SAMPLES + sample]) nearest = i;
-        real loss = y[label * SAMPLES + sample], total = 0;
-        if (discriminative) {
+        real loss = counts ? y[label * SAMPLES + sample] : 0, total = 0;
+        if (!counts) {
+            for (int i = 0; i < classes; i++) g[i * SAMPLES + sample] = 0;
+        } else if (discriminative) {
             real smallest = y[nearest * SAMPLES + sample];
             if (rubbish < smallest) smallest = rubbish;
             total = exp(smallest - rubbish);
@@ -71,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
             for (int i = 0; i < classes; i++) g[i * SAMPLES + sample] = i == label;
         }
         memory.loss[sample] = loss;
-        memory.wrong[sample] = nearest != label;
+        memory.wrong[sample] = counts && nearest != label;
     }
     __syncthreads();
 
@@ -82,13 +85,13 @@ extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
         for (int j = helper; j < features; j += HELPERS) {
             real value = x[(offset)j * batch + n], pulled = 0;
             for (int i = 0; i < classes; i++) pulled += g[i * SAMPLES + sample] * prototypes[i * features + j];
-            d[(offset)j * batch + n] = scale * squash.derivative(value) * 2 * (value * total - pulled);
+            d[(offset)j * batch + n] = scale[0] * squash.derivative(value) * 2 * (value * total - pulled);
         }
     }
-    add_up(memory, batch, step, losses, errors, blocks);
+    add_up(memory, batch, blocks);
 }
 
-// The distances alone, for evaluation: y[i, n], one thread each, row = i, column = n.
+// The distances alone, for prediction and other criteria: y[i, n], one thread each, row = i, column = n.
 extern "C" __global__ void squared_distances(
     const real* __restrict__ x, const real* __restrict__ prototypes, real* __restrict__ y,
     int features, int classes, int batch)
@@ -102,5 +105,26 @@ extern "C" __global__ void squared_distances(
             sum += difference * difference;
         }
         y[(offset)i * batch + n] = sum;
+    }
+}
+
+// Their way back, dx_j = f'(x_j) · 2 (x_j sum_i d_i - sum_i d_i w_ij), one thread each, row = j, column = n.
+extern "C" __global__ void squared_distances_backward(
+    const real* __restrict__ d, const real* __restrict__ x, const real* __restrict__ prototypes,
+    real* __restrict__ dx,
+    int features, int classes, int batch, int squashed, real amplitude, real slope)
+{
+    Squash squash = {squashed, amplitude, slope};
+    int n = thread_column();
+    if (n >= batch) return;
+    for (int j = thread_row(); j < features; j += row_step()) {
+        real total = 0, pulled = 0;
+        for (int i = 0; i < classes; i++) {
+            real back = d[(offset)i * batch + n];
+            total += back;
+            pulled += back * prototypes[(offset)i * features + j];
+        }
+        real value = x[(offset)j * batch + n];
+        dx[(offset)j * batch + n] = squash.derivative(value) * 2 * (value * total - pulled);
     }
 }

@@ -1,6 +1,6 @@
 // Element (k, l) of im2col's matrix, without the matrix: the pixel that weight k meets in output l.
 //
-//     cols[(ky, c, kx), (h, w, n)] = x[c, h·sh + ky - ph, w·sw + kx - pw, n],  and 0 outside the image
+//     cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky - ph, w·sw + kx - pw, n],  and 0 outside the image
 
 struct Geometry {  // of a convolution; x is (channels, height, width, batch)
     int channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw;
@@ -17,7 +17,7 @@ struct Receptive {
     offset pixel;  // of x[0, i, j, n], which may lie outside
 
     __device__ Key key(int k) const {
-        int kx = k % g.kw, c = k / g.kw % g.channels, ky = k / (g.kw * g.channels);
+        int kx = k % g.kw, ky = k / g.kw % g.kh, c = k / (g.kw * g.kh);
         return Key{ky, kx, (((offset)c * g.height + ky) * g.width + kx) * g.batch};
     }
     __device__ void column(int l) {
@@ -33,15 +33,17 @@ struct Receptive {
     }
 };
 
-// A weight (m, k) of the matrix (M, K), or 0 where the connection table has none. `places` (M, K) says where each
-// lies in the parameter vector, -1 for nowhere; without a table it is null and the weights are the matrix.
-struct ConnectedWeights {
+// The weights of a convolution, a vector of kernels (pairs, KH, KW). `kernels` (C_out, C) says which of them connects
+// output map o with input map c, -1 for none: then the weights between them are 0. Where all maps are connected it is
+// null, and kernel o·C + c does.
+struct Weights {
     const real* weights;
-    const int* places;
+    const int* kernels;
+    int channels, area;  // input maps; elements of a kernel
 
-    __device__ real operator[](offset i) const {
-        if (!places) return weights[i];
-        int place = places[i];
-        return place < 0 ? real(0) : weights[place];
+    __device__ real operator()(int o, int c, int place) const {
+        int pair = o * channels + c;
+        if (kernels) pair = kernels[pair];
+        return pair < 0 ? real(0) : weights[(offset)pair * area + place];
     }
 };

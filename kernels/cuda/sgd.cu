@@ -1,12 +1,12 @@
-// Stochastic gradient descent with momentum on the whole parameter vector, and the count of steps.
+// Stochastic gradient descent with momentum on the whole parameter vector.
 //
 //     g = gradient + weight_decay · w;   v <- momentum · v + g;   w <- w - rate · v      (Nesterov: g + momentum · v)
 //
-//     w, gradient, v (P,);  settings = (rate, momentum, weight_decay) in device memory, so that a captured graph
+//     w, gradient, v (P,);  settings = (lr, momentum, weight_decay) in device memory, so that a captured graph
 //     takes what they are when it runs, not what they were when it was captured
+//     rate = lr, or rates[p] where each parameter has one of its own (null: none has). Without momentum v stays.
 //
-// Threads:  one per parameter. The first thread of all also moves the step counter on; no other kernel of the step is
-//           running then, and this one does not read it.
+// Threads:  one per parameter, looping where a grid is not large enough.
 // Memory:   three vectors read and two written, contiguously.
 // Cost:     memory bandwidth; LeNet-5's 60,000 parameters fit in the second-level cache.
 
@@ -14,14 +14,16 @@
 
 extern "C" __global__ void sgd(
     real* __restrict__ w, const real* __restrict__ gradient, real* __restrict__ v,
-    const real* __restrict__ settings, int nesterov, int parameters, int* __restrict__ step)
+    const real* __restrict__ rates, const real* __restrict__ settings, int nesterov, int parameters)
 {
-    real rate = settings[0], momentum = settings[1], weight_decay = settings[2];
+    real lr = settings[0], momentum = settings[1], weight_decay = settings[2];
     for (offset p = first_element(); p < parameters; p += element_step()) {
         real g = gradient[p] + weight_decay * w[p];
-        real velocity = momentum * v[p] + g;
-        v[p] = velocity;
-        w[p] -= rate * (nesterov ? g + momentum * velocity : velocity);
+        if (momentum != 0) {
+            real velocity = momentum * v[p] + g;
+            v[p] = velocity;
+            g = nesterov ? g + momentum * velocity : velocity;
+        }
+        w[p] -= (rates ? rates[p] : lr) * g;
     }
-    if (first_element() == 0) step[0] += 1;
 }

@@ -1,7 +1,7 @@
 // The squashing function of LeCun et al. 1998 (appendix A) by itself, where no product could apply it on the way.
 //
 //     scaled_tanh            y = A tanh(S x)
-//     scaled_tanh_backward   dx = S/A (A² - y²) dy
+//     scaled_tanh_backward   dx = S/A (A² - y²) d
 //
 //     all arrays of the same size, any shape
 //
@@ -20,9 +20,9 @@ extern "C" __global__ void scaled_tanh(
 }
 
 extern "C" __global__ void scaled_tanh_backward(
-    const real* __restrict__ dy, const real* __restrict__ y, real* __restrict__ dx, offset size,
+    const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size,
     real amplitude, real slope)
 {
     Squash squash = {1, amplitude, slope};
-    for (offset i = first_element(); i < size; i += element_step()) dx[i] = squash.derivative(y[i]) * dy[i];
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = squash.derivative(y[i]) * d[i];
 }

@@ -3,7 +3,7 @@
 //     partial[s, o, k] = sum over l in part s of d[o, l] · cols[k, l]     for k < K,  l = (h, w, n)
 //     partial[s, o, K] = sum over l in part s of d[o, l]                  (the bias, as if cols had a row of ones)
 //
-//     d (C_out, H_out, W_out, N), x (C, H, W, N)  ->  partial (splits, C_out, K + 1),  K = KH·C·KW
+//     d (C_out, H_out, W_out, N), x (C, H, W, N)  ->  partial (splits, C_out, K + 1),  K = C·KH·KW, in the order of im2col
 //
 // The sum over outputs is long (50,176 terms in LeNet-5's C1, for 156 numbers): one block would do it slowly. Part s
 // has `length` outputs from s·length on. gradient_sum.cu adds the parts in a fixed order, so that the result has the
@@ -30,7 +30,7 @@ extern "C" __global__ void __launch_bounds__(256) weight_gradient(
     __shared__ real pixels[WEIGHTS][TILE + 1];
     Geometry g = {channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw};
     Receptive cols = {x, g, 0, 0, 0};
-    int depth = kh * channels * kw, columns = h_out * w_out * batch;
+    int depth = channels * kh * kw, columns = h_out * w_out * batch;
     int lane = threadIdx.x, warp = threadIdx.y;
     int first_k = blockIdx.x * WEIGHTS, first_o = blockIdx.y * MAPS;
     int begin = blockIdx.z * length;

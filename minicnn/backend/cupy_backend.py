@@ -13,7 +13,7 @@ INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA vers
 
 
 class CupyBackend(Backend):
-    """Overrides the primitives of ``Backend``, which says what they compute, with kernels/*.cu.
+    """Overrides the primitives of ``Backend``, which says what they compute, with kernels/cuda/*.cu.
 
     Raises BackendNotAvailableError where CuPy, the NVIDIA driver or a device is missing.
     """
@@ -60,7 +60,7 @@ class CupyBackend(Backend):
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
         with self.memory_errors():
             cols = self.xp.empty((channels * kh * kw, h_out * w_out * batch), x.dtype)
-        kernels.launch(self.xp, "im2col.cu", "im2col", cols, w_out * batch, (x, cols, *sizes))
+        self._launch("im2col", cols, w_out * batch, (x, cols, *sizes))
         return cols
 
     def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0)):
@@ -69,17 +69,23 @@ class CupyBackend(Backend):
         cols = self._real("cols", cols).reshape(channels * kh * kw, h_out * w_out * batch)
         with self.memory_errors():
             dx = self.xp.empty(x_shape, cols.dtype)
-        kernels.launch(self.xp, "col2im.cu", "col2im", dx, x_shape[2] * x_shape[3], (cols, dx, *sizes))
+        self._launch("col2im", dx, x_shape[2] * x_shape[3], (cols, dx, *sizes))
         return dx
+
+    def _launch(self, name, out, columns, arguments):
+        """Run the kernel of that name with a thread for each element of ``out``, in rows of ``columns``."""
+        if out.size:
+            rows = out.size // columns
+            kernels.bind_rows(self.xp, f"{name}.cu", name, out.dtype.name, rows, columns, arguments)()
 
     def _real(self, name, a):
         """``a`` as the kernels need it: on the device, float32 or float64, C-contiguous."""
-        self._resident(name, a)
+        self.resident(name, a)
         if a.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name} must be float32 or float64, got {a.dtype}")
         return self.xp.ascontiguousarray(a)
 
-    def _resident(self, name, a):
+    def resident(self, name, a):
         """Raise unless ``a`` is an array on the current device."""
         if not isinstance(a, self.xp.ndarray):
             raise TypeError(f"{name} must be a CuPy array (backend.asarray makes one), got {type(a).__name__}")

@@ -1,4 +1,4 @@
-"""CUDA C++ sources from kernels/cuda/*.cu: found, compiled when first needed, and launched."""
+"""CUDA C++ sources from kernels/cuda/*.cu: found, compiled when first needed, and bound to their arguments."""
 
 import functools
 import re
@@ -24,12 +24,17 @@ NULL = np.intp(0)
 """A null pointer, for an array that a kernel can do without."""
 
 
+def folder():
+    """kernels/cuda, wherever it lies."""
+    return resources.files(kernels()) / "cuda"
+
+
 def source(file):
     """The text of ``kernels/cuda/file`` with every ``#include "other"`` replaced by the text of that file.
 
     Includes are resolved here because neither a wheel in a zip file nor NVRTC has a directory to look in.
     """
-    text = (resources.files(kernels()) / "cuda" / file).read_text(encoding="utf-8")
+    text = (folder() / file).read_text(encoding="utf-8")
     return re.sub(r'^#include "([^"]+)"$', lambda match: source(match[1]), text, flags=re.MULTILINE)
 
 
@@ -53,8 +58,9 @@ def kernel(cupy, file, name, dtype):
     return compiled(cupy, file, dtype).get_function(name)
 
 
-def run(cupy, file, name, dtype, grid, block, arguments, shared=0):
-    """Launch kernel ``name`` of ``kernels/cuda/file``, compiled for ``dtype``, on the current stream.
+def bind(cupy, file, name, dtype, grid, block, arguments, shared=0):
+    """A function of no arguments that launches kernel ``name`` of ``kernels/cuda/file``, compiled for ``dtype`` now, on
+    the stream that is then the current one.
 
     Of the arguments a Python int becomes ``int``, a float ``real``, None a null pointer; arrays and NumPy scalars
     stay. Raises ValueError for a grid or an amount of shared memory that CUDA has no room for.
@@ -64,34 +70,30 @@ def run(cupy, file, name, dtype, grid, block, arguments, shared=0):
     if shared > SHARED_MEMORY:
         raise ValueError(f"{name}: a block needs {shared:,} bytes of shared memory, a GPU has {SHARED_MEMORY:,}")
     real = np.float32 if dtype == "float32" else np.float64
-    converted = [
+    converted = tuple(
         np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else NULL if a is None else a
         for a in arguments  # CuPy would pass a plain int as 64 bits
-    ]
-    kernel(cupy, file, name, dtype)(grid, block, tuple(converted), shared_mem=shared)
+    )
+    return functools.partial(kernel(cupy, file, name, dtype), grid, block, converted, shared_mem=shared)
 
 
-def launch(cupy, file, name, out, columns, arguments):
-    """Run kernel ``name`` of ``kernels/cuda/file`` with a thread for each element of ``out``, rows of ``columns``.
+def bind_rows(cupy, file, name, dtype, rows, columns, arguments):
+    """``bind`` with a thread for each element of ``rows`` rows of ``columns``.
 
     Blocks are as wide as a row needs, in whole warps of 32, and as high as THREADS then allows, so that short rows
     (a batch of 1) do not leave threads idle.
     """
-    if out.size == 0:
-        return
-    rows = out.size // columns
     check_axes(name, rows, columns)
     wide = min(THREADS, -(-columns // 32) * 32)
     high = THREADS // wide
     grid = (-(-columns // wide), min(-(-rows // high), MAX_BLOCKS_DOWN))
-    run(cupy, file, name, out.dtype.name, grid, (wide, high), arguments)
+    return bind(cupy, file, name, dtype, grid, (wide, high), arguments)
 
 
-def launch_flat(cupy, file, name, out, arguments):
-    """Run kernel ``name`` of ``kernels/cuda/file`` with a thread for each element of ``out``, whatever its shape."""
-    if out.size:
-        blocks = min(-(-out.size // THREADS), MAX_BLOCKS_DOWN)
-        run(cupy, file, name, out.dtype.name, (blocks,), (THREADS,), arguments)
+def bind_flat(cupy, file, name, dtype, size, arguments):
+    """``bind`` with a thread for each of ``size`` elements, whatever the shape they are in."""
+    blocks = min(-(-size // THREADS), MAX_BLOCKS_DOWN)
+    return bind(cupy, file, name, dtype, (blocks,), (THREADS,), arguments)
 
 
 def check_axes(name, rows, columns):

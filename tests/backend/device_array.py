@@ -5,6 +5,7 @@ what CuPy refuses then is refused.
 """
 
 import functools
+import types
 
 import device_stream as streams
 import numpy as np
@@ -104,12 +105,17 @@ class DeviceArray:
         return f"DeviceArray({self._host!r})"
 
     def __getattr__(self, name):
-        if name.startswith("_") or name in ("ctypes", "data", "tofile", "byteswap"):
+        if name.startswith("_") or name in ("ctypes", "tofile", "byteswap"):
             raise AttributeError(f"DeviceArray has no attribute {name!r}")
         attribute = getattr(self._host, name)
         if callable(attribute):
             return functools.partial(on_device(getattr(np.ndarray, name)), self)
         return _device_attribute(attribute)
+
+    @property
+    def data(self):
+        """cupy.cuda.MemoryPointer; only good for telling where in another array a view begins."""
+        return types.SimpleNamespace(ptr=self._host.ctypes.data)
 
     def get(self):
         streams.copy_to_host()

@@ -14,7 +14,7 @@ except ImportError:
     compiler = None
 
 NVCC = shutil.which("nvcc")
-FILES = sorted(entry.name for entry in kernels._folder().iterdir() if entry.name.endswith(".cu"))
+FILES = sorted(entry.name for entry in kernels.folder().iterdir() if entry.name.endswith(".cu"))
 WANTED = ("70", "75", "80", "90")  # Volta (gone from CUDA 13), Turing, Ampere, Hopper
 
 

@@ -30,13 +30,10 @@ for name, part in (("threadpoolctl", "threadpool_limits"), ("tqdm", "tqdm")):
         sys.modules[name] = types.ModuleType(name)
         setattr(sys.modules[name], part, lambda *args, **how: contextlib.nullcontext())
 
-from minicnn.training.step import GradientStep  # noqa: E402
-
 import minicnn as mc  # noqa: E402
-from minicnn.backend import kernels  # noqa: E402
+from minicnn.compiled.graph import GraphSteps  # noqa: E402
 from minicnn.files import atomic_write  # noqa: E402
 from minicnn.training import RECIPES  # noqa: E402
-from minicnn.training.graph_step import GraphStep  # noqa: E402
 
 LR, MOMENTUM = 0.005, 0.9
 
@@ -52,42 +49,42 @@ PASSES = (20, 12)
 
 
 class Ours:
-    """Our step on ``backend``, captured or launched, with PyTorch's methods."""
+    """Our steps on ``backend``, captured or launched, with PyTorch's methods."""
 
     def __init__(self, backend, dataset, batch_size, captured, dtype="float32"):
         self.net = mc.models.lenet5(rng=0, dtype=dtype, backend=backend)
-        self.optimizer = mc.optim.SGD(self.net.parameters(), LR, momentum=MOMENTUM)
-        self.step = GraphStep(self.net, mc.losses.MAPLoss(), self.optimizer, dataset, batch_size, capture=captured)
-        self.step.__enter__()
-        if captured and self.step.graph is None:
+        optimizer = mc.optim.SGD(self.net.parameters(), LR, momentum=MOMENTUM)
+        self.steps = GraphSteps(self.net, mc.losses.MAPLoss(), optimizer, dataset, batch_size, capture=captured)
+        self.steps.__enter__()
+        if captured and self.steps.graph is None:
             raise SystemExit("the step could not be captured: see the warning above")
         self.batch_size, self.cuda = batch_size, backend.xp.cuda
         self.batches = list(mc.data.batch_indices(len(dataset), batch_size, 0))
         self.full = len(dataset) // batch_size
 
     def close(self):
-        self.step.__exit__()
+        self.steps.__exit__()
 
     def run(self, steps):
-        """(loss, errors) of so many steps, in epochs of the same order."""
-        results = []
-        while len(results) < steps:
-            batches = self.batches[: min(self.full, steps - len(results))]
-            results += self.step.epoch(batches, [LR] * len(batches))
-        return results
+        """The losses of so many steps, in epochs of the same order."""
+        losses = []
+        while len(losses) < steps:
+            batches = self.batches[: min(self.full, steps - len(losses))]
+            losses += [loss for *_, loss, _ in self.steps.epoch(batches, [LR] * len(batches))]
+        return losses
 
     def milliseconds(self, steps):
         """How long the device takes for so many steps, by its own clock."""
         start, end = self.cuda.Event(), self.cuda.Event()
-        with self.step.on_device():
+        with self.steps.on_device():
             total = 0.0
             while steps:
                 count = min(self.full, steps)
-                self.step.start(self.batches[:count], [LR] * count)
-                start.record(self.step.stream)
+                self.steps.start(self.batches[:count], [LR] * count)
+                start.record(self.steps.stream)
                 for _ in range(count):
-                    self.step.queue(self.batch_size)
-                end.record(self.step.stream)
+                    self.steps.queue()
+                end.record(self.steps.stream)
                 end.synchronize()
                 total += self.cuda.get_elapsed_time(start, end)
                 steps -= count
@@ -96,35 +93,28 @@ class Ours:
     def epoch_milliseconds(self):
         """Of a whole epoch as ``fit`` runs it, the host's clock: order up, all steps, losses down."""
         start = time.perf_counter()
-        self.step.epoch(self.batches, [LR] * len(self.batches))
+        list(self.steps.epoch(self.batches, [LR] * len(self.batches)))
         return 1000 * (time.perf_counter() - start)
 
     def first_loss(self):
-        loss, _ = self.run(1)[0]
-        return loss / self.batch_size
+        return self.run(1)[0] / self.batch_size
 
     def kernels(self):
         """Kernels that one step starts."""
-        count, plain = [], kernels.run
-        kernels.run = lambda *args, **how: (count.append(1), plain(*args, **how))
-        graph, self.step.graph = self.step.graph, None
-        try:
-            self.run(1)
-        finally:
-            kernels.run, self.step.graph = plain, graph
-        return len(count)
+        return len(self.steps.launches)
 
 
 # ---------------------------------------------------------------------------------------------- correctness
 
 
 def on_numpy(dataset, batches, dtype):
-    net = mc.models.lenet5(rng=0, dtype=dtype)
+    """LeNet-5's weights after these batches, layer by layer."""
+    net, loss = mc.models.lenet5(rng=0, dtype=dtype), mc.losses.MAPLoss()
     optimizer = mc.optim.SGD(net.parameters(), LR, momentum=MOMENTUM)
-    with GradientStep(net, mc.losses.MAPLoss(), dataset) as step:
-        for indices in batches:
-            step(indices)
-            optimizer.step()
+    for indices in batches:
+        loss.forward(net.forward(net.input(dataset.images[indices])), dataset.labels[indices])
+        net.backward(loss.backward())
+        optimizer.step()
     return net.vector.values
 
 
@@ -195,11 +185,11 @@ def time_to_99(backend, train, test, passes, seed):
     net = mc.models.lenet5(rng=seed, init=recipe.initialiser(), backend=backend)
     optimizer, schedule = recipe.make_optimizer(net.parameters()), recipe.make_schedule()
     rng, seconds, reached = np.random.default_rng(seed), 0.0, None
-    with GraphStep(net, recipe.make_loss(), optimizer, train, recipe.batch_size) as step:
+    with GraphSteps(net, recipe.make_loss(), optimizer, train, recipe.batch_size) as steps:
         for epoch in range(passes):
             batches = list(mc.data.batch_indices(len(train), recipe.batch_size, rng))
             start = time.perf_counter()
-            step.epoch(batches, [schedule(epoch + i / len(batches)) for i in range(len(batches))])
+            list(steps.epoch(batches, [schedule(epoch + i / len(batches)) for i in range(len(batches))]))
             seconds += time.perf_counter() - start
             accuracy = 1 - mc.training.evaluate(net, test).error_rate
             if reached is None and accuracy >= 0.99:

@@ -1,6 +1,9 @@
-"""Makes this folder's helper modules importable."""
+"""Makes this folder's helper modules importable, and a CupyBackend that runs without a GPU."""
 
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "backend"))
 sys.path.insert(0, str(Path(__file__).parent))
+
+from device_fixtures import device, fake_cupy  # noqa: F401

@@ -20,17 +20,10 @@ except BackendNotAvailableError as error:
 quick = settings(max_examples=40, deadline=None)
 
 
-@pytest.mark.parametrize("primitive", ["im2col", "col2im"])
+@pytest.mark.parametrize("primitive", primitive_checks.PRIMITIVES)
 @quick
-@given(geometry=geometries(padded=True), dtype=dtypes, seed=seeds)
-def test_convolution_primitives_agree_with_the_reference_on_the_gpu(primitive, geometry, dtype, seed):
-    primitive_checks.check(DEVICE, primitive, geometry, dtype, seed)
-
-
-@pytest.mark.parametrize("primitive", ["window_sum", "window_spread", "max_pool", "max_pool_backward"])
-@quick
-@given(geometry=geometries(padded=False), dtype=dtypes, seed=seeds)
-def test_pooling_primitives_agree_with_the_reference_on_the_gpu(primitive, geometry, dtype, seed):
+@given(geometry=geometries(), dtype=dtypes, seed=seeds)
+def test_primitives_agree_with_the_reference_on_the_gpu(primitive, geometry, dtype, seed):
     primitive_checks.check(DEVICE, primitive, geometry, dtype, seed)
 
 
@@ -44,17 +37,6 @@ def test_pooling_primitives_agree_with_the_reference_on_the_gpu(primitive, geome
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_particular_sizes_on_the_gpu(primitive, geometry, dtype):
     primitive_checks.check(DEVICE, primitive, geometry, dtype, 1)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_vector_primitives_on_the_gpu(dtype):
-    primitive_checks.agree_on_vectors(DEVICE, (84, 65), dtype, 1)
-
-
-def test_nan_is_the_largest_on_the_gpu():
-    x = np.random.default_rng(4).standard_normal((2, 6, 6, 3)).astype("float32")
-    x[0, 1, 1], x[1, 0, 0, 0] = np.nan, np.nan
-    primitive_checks.agree(DEVICE, "max_pool", (x, (3, 3), (2, 2)))
 
 
 def test_pickles_by_name_on_the_gpu():

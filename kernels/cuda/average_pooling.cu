@@ -1,19 +1,19 @@
-// Sums of windows (subsampling and average pooling) and their adjoint. Windows start every (sh, sw) pixels and
-// are (size_h, size_w) large; there is no padding.
+// The mean of each window, and its adjoint. Windows start every (sh, sw) pixels and are (size_h, size_w) large; there
+// is no padding.
 //
-//     window_sum      y[c, h, w, n] = sum over ky < size_h, kx < size_w of x[c, h·sh + ky, w·sw + kx, n]
-//     window_spread   dx[c, i, j, n] = sum of dy[c, h, w, n] over all windows (h, w) that contain pixel (i, j)
+//     avg_pool            y[c, h, w, n] = mean over ky < size_h, kx < size_w of x[c, h·sh + ky, w·sw + kx, n]
+//     avg_pool_backward   dx[c, i, j, n] = sum of d[c, h, w, n] / (size_h·size_w) over the windows that contain (i, j)
 //
-//     x, dx (C, H, W, N),  y, dy (C, H_out, W_out, N)
+//     x, dx (C, H, W, N),  y, d (C, H_out, W_out, N)
 //
-// Threads:  one per element of the result; row = (c, h) or (c, i), column = (w, n) or (j, n). window_spread
+// Threads:  one per element of the result; row = (c, h) or (c, i), column = (w, n) or (j, n). The backward kernel
 //           gathers, so that overlapping windows need no atomics.
 // Memory:   reads are runs of N contiguous elements; writes are contiguous.
-// Cost:     window_sum size_h·size_w additions an element; window_spread one where windows tile the image.
+// Cost:     size_h·size_w additions an element forward; one backward where windows tile the image.
 
 #include "common.cuh"
 
-extern "C" __global__ void window_sum(
+extern "C" __global__ void avg_pool(
     const real* __restrict__ x, real* __restrict__ y,
     int channels, int height, int width, int batch, int h_out, int w_out,
     int size_h, int size_w, int sh, int sw)
@@ -29,12 +29,12 @@ extern "C" __global__ void window_sum(
         for (int ky = 0; ky < size_h; ky++)
             for (int kx = 0; kx < size_w; kx++)
                 sum += x[(((offset)c * height + h * sh + ky) * width + w * sw + kx) * batch + n];
-        y[(offset)row * columns + column] = sum;
+        y[(offset)row * columns + column] = sum / (size_h * size_w);
     }
 }
 
-extern "C" __global__ void window_spread(
-    const real* __restrict__ dy, real* __restrict__ dx,
+extern "C" __global__ void avg_pool_backward(
+    const real* __restrict__ d, real* __restrict__ dx,
     int channels, int height, int width, int batch, int h_out, int w_out,
     int size_h, int size_w, int sh, int sw)
 {
@@ -48,9 +48,9 @@ extern "C" __global__ void window_spread(
         int c = row / height, i = row % height;
         int h_first = first_window(i, size_h, sh), h_last = last_window(i, sh, h_out);
         real sum = 0;
-        for (int h = h_last; h >= h_first; h--)  // the order in which the reference adds
+        for (int h = h_last; h >= h_first; h--)  // backwards in h is forwards in ky, as the reference adds
             for (int w = w_last; w >= w_first; w--)
-                sum += dy[(((offset)c * h_out + h) * w_out + w) * batch + n];
-        dx[(offset)row * columns + column] = sum;
+                sum += d[(((offset)c * h_out + h) * w_out + w) * batch + n];
+        dx[(offset)row * columns + column] = sum / (size_h * size_w);
     }
 }

@@ -1,0 +1,35 @@
+// Functions of one number, element by element, and their slopes in terms of y = f(x); squash.cu has tanh.
+//
+//     sigmoid   y = 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2      sigmoid_backward   dx = y (1 - y) d
+//     relu      y = max(x, 0)                                    relu_backward      dx = d where y > 0, else 0
+//
+//     all arrays of the same size, any shape
+//
+// Threads:  one per element, looping where a grid is not large enough.
+// Memory:   every array is read or written once, contiguously.
+// Cost:     memory bandwidth is the limit. tanh does not overflow where exp(-x) would.
+
+#include "common.cuh"
+
+extern "C" __global__ void sigmoid(const real* __restrict__ x, real* __restrict__ y, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step()) y[i] = (1 + tanh(x[i] / 2)) / 2;
+}
+
+extern "C" __global__ void sigmoid_backward(
+    const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] * (1 - y[i]) * d[i];
+}
+
+extern "C" __global__ void relu(const real* __restrict__ x, real* __restrict__ y, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step())
+        y[i] = x[i] <= 0 ? real(0) : x[i];  // NaN is not <= 0 and stays NaN, so that a broken network shows
+}
+
+extern "C" __global__ void relu_backward(
+    const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] > 0 ? d[i] : real(0);
+}

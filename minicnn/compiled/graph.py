@@ -1,0 +1,229 @@
+"""An epoch on a GPU: one captured CUDA graph, launched for every batch, and nothing read back until the end."""
+
+import contextlib
+import warnings
+from functools import partial
+
+import numpy as np
+
+from minicnn.backend import kernels
+from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.program import Program, Unknown, plan
+from minicnn.data import Dataset
+from minicnn.data.transforms import Pixels
+from minicnn.layers import RBF
+from minicnn.optim import SGD, StochasticDiagonalLM
+
+
+def graph_obstacle(network, loss, optimizer):
+    """Why training cannot go through GraphSteps, in words; None if it can."""
+    if network.backend.name != "cupy":
+        return f"the {network.backend.name} backend has no graphs"
+    if type(optimizer) not in (SGD, StochasticDiagonalLM):
+        return f"{type(optimizer).__name__} has no kernel"
+    if network.vector is None or optimizer.stretches[0][0] is not network.vector.values:
+        return "the optimizer does not train the whole network"
+    if type(network.preprocess) is not Pixels:
+        return "the network's preprocess is not one of minicnn.data.transforms"
+    layers, criterion = plan(network, loss)
+    for kind, layer, *_ in layers:
+        if kind is Unknown:
+            return f"{layer.label} is not one of minicnn's layers"
+    if criterion is None:
+        after = " after an RBF layer" if type(network.layers[-1]) is RBF else ""
+        return f"{type(loss).__name__}{after} has no kernel"
+    return None
+
+
+class DeviceData:
+    """What a captured step reads and writes besides the network, all of it in device memory.
+
+    Of the epoch: images, labels; order (samples,); a row a batch of positions = (start, count), rates, scales and
+    results = (summed loss, wrong labels). Of the step: step (1,), the batch it stands at; position (2,), scale (1,) and
+    settings = (lr, momentum, weight_decay), which kernels/cuda/next_step.cu takes from the rows.
+    """
+
+    def __init__(self, backend, dataset, batch_size, dtype):
+        zeros, samples = backend.xp.zeros, len(dataset.labels)
+        batches = -(-samples // batch_size)
+        self.images, self.labels = backend.asarray(dataset.images), backend.asarray(dataset.labels)
+        self.order, self.positions = zeros(samples, np.int64), zeros((batches, 2), np.int64)
+        self.rates, self.scales = zeros(batches, dtype), zeros(batches, dtype)
+        self.results, self.step = zeros((batches, 2), np.float64), zeros(1, np.int32)
+        self.position, self.scale, self.settings = zeros(2, np.int64), zeros(1, dtype), zeros(3, dtype)
+
+
+class GraphSteps:
+    """``epoch(batches, rates)`` trains on every batch and then says each one's loss and errors.
+
+    A step of LeNet-5 is some twenty kernels of a few microseconds each; starting them one by one from Python takes far
+    longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
+    every time, so all that changes from step to step lies in device memory (``DeviceData``), and the step's last kernel
+    moves on to the next batch. The host only says "again", without waiting. An epoch's last, short batch is filled up
+    with samples that do not count.
+
+    Where the capture fails, every step is launched kernel by kernel, with a RuntimeWarning that says why.
+    ``capture=False`` asks for it.
+
+    A context manager; inside the block the steps have a stream and a memory pool of their own: memory that the graph
+    writes to must not be handed to anybody else. Raises ValueError for labels that the network has no output for,
+    DeviceMemoryError where the data set or the batch do not fit.
+    """
+
+    def __init__(self, network, loss, optimizer, dataset, batch_size, *, capture=True):
+        reason = graph_obstacle(network, loss, optimizer)
+        if reason is not None:
+            raise ValueError(f"this training cannot be captured in a graph: {reason}")
+        self.network, self.loss, self.optimizer, self.dataset = network, loss.to(network.backend), optimizer, dataset
+        self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
+        self.backend = network.backend
+        self.data = self.launches = self.curvature = self.graph = None
+
+    def __enter__(self):
+        cuda = self.backend.xp.cuda
+        self.stream, self.pool = cuda.Stream(non_blocking=True), cuda.MemoryPool()
+        try:
+            with self.on_device():
+                self._prepare()
+                if self.capture:
+                    self.graph = self._captured()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error):
+        self.data = self.launches = self.curvature = self.graph = None
+        self.backend.synchronize()
+        self.pool.free_all_blocks()
+
+    def epoch(self, batches, rates, stopped=lambda: False):
+        """Train on the batches; yields (indices, lr, loss, errors) of each, in order, the loss summed over the batch.
+
+        batches: index arrays, all of batch_size but the last; rates: a learning rate for each of them. All are done
+        when the first is yielded; ``stopped`` is asked before every one. Where a loss is not finite, neither are the
+        weights.
+        """
+        batches, rates, done = list(batches), list(rates), 0
+        if not batches:
+            return
+        with self.on_device():
+            self.start(batches, rates)
+            for _ in batches:
+                if stopped():
+                    break
+                self.queue()
+                done += 1
+            results = self.backend.to_numpy(self.data.results)[:done].tolist()
+        for indices, lr, (loss, errors) in zip(batches, rates, results):
+            self.optimizer.lr = lr
+            yield indices, lr, loss, int(errors)
+
+    def use_images(self, images):
+        """Train on these instead of the data set's images, with the same labels."""
+        if images.shape != self.dataset.images.shape or images.dtype != np.uint8:
+            expected = tuple(self.dataset.images.shape)
+            raise ValueError(f"images must be uint8 {expected}, got {images.dtype} {tuple(images.shape)}")
+        self.dataset = Dataset(images, self.dataset.labels)
+        with self.on_device():
+            self.data.images[...] = self.backend.asarray(images)
+
+    @contextlib.contextmanager
+    def on_device(self):
+        """Within this block work goes to the steps' own stream and memory comes from their own pool.
+
+        Other streams do not wait for this one by themselves, nor it for them: the device is idle on either side.
+        """
+        self.backend.synchronize()
+        try:
+            with self.stream, self.backend.xp.cuda.using_allocator(self.pool.malloc), self.backend.memory_errors():
+                yield
+        finally:
+            self.backend.synchronize()
+
+    # ------------------------------------------------------------------------------------------ the steps
+
+    def start(self, batches, rates):
+        """Put the epoch's order and settings where the steps read them, and stand at the first batch."""
+        order, sizes, samples = np.concatenate(batches), [len(indices) for indices in batches], len(self.dataset.labels)
+        if order.min() < 0 or order.max() >= samples or len(order) > samples:
+            raise ValueError(f"batches must hold at most {samples} indices from 0 to {samples - 1}")
+        if {*sizes[:-1]} - {self.batch_size} or not 0 < sizes[-1] <= self.batch_size:
+            raise ValueError(f"batches must have {self.batch_size} indices, the last one at most as many")
+        if self.curvature is not None:
+            self.optimizer.rates()  # says so if there is no estimate yet
+            self.curvature[...] = self.optimizer.mu + self.optimizer.curvature
+        self._load(order, np.array(sizes), np.asarray(rates, self.network.dtype))
+
+    def _load(self, order, sizes, rates):
+        data, optimizer, dtype = self.data, self.optimizer, self.network.dtype
+        positions = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
+        scales = (1 / sizes if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
+        settings = np.array([rates[0], optimizer.momentum, optimizer.weight_decay], dtype)
+        for array, values in (
+            (data.order, order), (data.positions, positions), (data.rates, rates), (data.scales, scales),
+            (data.settings, settings), (data.position, positions[0]), (data.scale, scales[:1]),
+        ):  # fmt: skip
+            array[: len(values)] = self.backend.asarray(values.astype(array.dtype))
+        data.step[...] = 0
+
+    def queue(self):
+        """Ask the device for the next step; returns before it is done."""
+        if self.graph is not None:
+            self.graph.launch(self.stream)
+        else:
+            self.launches()
+
+    # ---------------------------------------------------------------------------------------- once at first
+
+    def _prepare(self):
+        """Data and arrays on the device, and every kernel run once, since a capture is no time to load one; the
+        network and its velocities are as before."""
+        network, dtype = self.network, self.network.dtype
+        vector, velocity = network.vector, self.optimizer.velocities[0]
+        self.data = DeviceData(self.backend, self.dataset, self.batch_size, dtype)
+        self.launches = self._step()
+        self._load(np.arange(self.batch_size), np.array([self.batch_size]), np.zeros(1, dtype))
+        kept = [a.copy() for a in (vector.values, vector.grads, velocity)]
+        self.launches()
+        for a, before in zip((vector.values, vector.grads, velocity), kept):
+            a[...] = before
+
+    def _step(self):
+        """The launches of a step: the program's, the gradient's sum, the update, and the way to the next batch."""
+        xp, data, optimizer, dtype = self.backend.xp, self.data, self.optimizer, self.network.dtype
+        vector, rates, own_rates = self.network.vector, None, []
+        form = CudaForm(self.backend, dtype, vector.grads)
+        batch = data.images, data.labels, data.order, data.position
+        program = Program(self.network, form, self.batch_size, *batch, self.loss, vector.grads, data.scale)
+        if type(optimizer) is StochasticDiagonalLM:
+            self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
+            own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
+        arrays = vector.values, vector.grads, optimizer.velocities[0], rates, data.settings
+        following = (form.blocks, len(form.blocks), data.results, data.step, len(data.results), data.positions,
+                     data.rates, data.scales, data.position, data.settings, data.scale)  # fmt: skip
+        return form.sequence([
+            *program.sections[0],
+            form.gradient_sums(),
+            *own_rates,
+            *form.prepare("sgd", *arrays, optimizer.nesterov),
+            kernels.bind(xp, "next_step.cu", "next_step", dtype.name, (1,), (1,), following),
+        ])  # fmt: skip
+
+    def _captured(self):
+        """The step as a graph; None, with a warning, where it cannot be captured."""
+        self.stream.synchronize()
+        self.stream.begin_capture()
+        try:
+            self.launches()
+            return self.stream.end_capture()
+        except (NotImplementedError, RuntimeError) as error:
+            with contextlib.suppress(RuntimeError):  # leave the stream as it was; what broke the capture is known
+                self.stream.end_capture()
+            warnings.warn(
+                "the training step could not be captured in a CUDA graph, its kernels are launched one by one: "
+                f"{error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return None

@@ -1,0 +1,65 @@
+"""What could go wrong on a GPU only, beside the cases that it shares with the CPU; and what to do with a case.
+
+Sums over a batch are added by several blocks of threads, products share their depth among warps, and grids end.
+"""
+
+import numpy as np
+import primitive_cases as table
+from primitive_cases import SQUASH, Draw
+
+import minicnn as mc
+from minicnn.compiled import primitives
+from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.primitives import Window
+
+TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
+"""Of an array's largest element. Sums are added in another order than the reference's, which works in float64."""
+
+
+def cases():
+    """(name, primitive, arguments(draw)): the shared table, and more."""
+    yield from table.cases()
+    yield "depth beyond shared memory", "dense", table._dense((9, 300, 40), SQUASH)
+    yield "depth beyond shared memory", "dense_input_gradient", table._dense_input_gradient((300, 9, 40), SQUASH)
+    yield "several tiles", "dense_weight_gradient", table._dense_weight_gradient((18, 40, 65))
+    wide = dict(maps=17, channels=2, height=20, width=20, samples=33, window=Window((3, 3), (1, 1)))
+    yield "sums in parts", "convolution_weight_gradient", table._convolution_weight_gradient(wide)
+    yield "sums in parts", "subsampling_backward", table._subsampling_backward(3, 9, 10, 65, (2, 2), SQUASH)
+    for nobody in (0, 3, 40):
+        words = f"three blocks, {nobody} do not count"
+        yield words, "rbf_criterion", table._rbf_criterion(84, 10, 65, SQUASH, 2.0, nobody)
+        yield words, "cross_entropy", table._cross_entropy(10, 65, nobody)
+    yield "more columns than a block", "avg_pool", table._pool("avg_pool", 2, 3, 400, 2, Window((2, 2), (2, 2)))
+    yield "nobody at all", "gather", table._gather(3, 0)
+
+
+CASES = {f"{primitive}: {name}": (primitive, arguments) for name, primitive, arguments in cases()}
+
+
+def computed(backend, case, dtype):
+    """What the kernel makes of its arguments, as NumPy arrays, None for those that are no arrays."""
+    primitive, arguments = CASES[case]
+    given = [backend.asarray(a.copy()) if isinstance(a, np.ndarray) else a for a in arguments(Draw(0, dtype))]
+    CudaForm(backend, dtype).prepare(primitive, *given)()
+    return [backend.to_numpy(a) if hasattr(a, "dtype") else None for a in given]
+
+
+def expected(case, dtype):
+    """The same by the primitive's meaning, worked out in float64 from arguments rounded to ``dtype``."""
+    primitive, arguments = CASES[case]
+    exact = [_double(a, dtype) for a in arguments(Draw(0, dtype))]
+    getattr(primitives, primitive)(mc.backend.get("numpy"), *exact)
+    return [a if isinstance(a, np.ndarray) else None for a in exact]
+
+
+def _double(a, dtype):
+    return a.astype("float64") if isinstance(a, np.ndarray) and a.dtype == dtype else a
+
+
+def assert_agrees(got, want, case, dtype):
+    for number, (a, b) in enumerate(zip(got, want)):
+        if b is None:
+            continue
+        scale = max(1, np.nanmax(np.abs(b), initial=0)) if b.dtype.kind == "f" else 0
+        words = f"argument {number} of {case}"
+        np.testing.assert_allclose(a, b, rtol=0, atol=scale * TOLERANCE[dtype], err_msg=words)

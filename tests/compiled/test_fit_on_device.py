@@ -1,0 +1,87 @@
+"""``fit`` takes the graph wherever there is one, and nothing but the time tells the difference."""
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn.errors import DivergedError
+from minicnn.training import fit
+
+SAMPLES = 11
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return mc.data.load_sample()[0].subset(slice(SAMPLES))
+
+
+def sgd(net, rate):
+    return mc.optim.SGD(net.parameters(), rate, momentum=0.9)
+
+
+def diagonal(net, rate):
+    return mc.optim.StochasticDiagonalLM(net.parameters(), rate, curvature_samples=5)
+
+
+def trained(backend, digits, optimizer=sgd, epochs=2, rate=1e-3, **how):
+    net = mc.models.lenet_modern(rng=0, dtype="float64", backend=backend)
+    optimizer = optimizer(net, rate)
+    how = {"batch_size": 4, "schedule": mc.optim.schedules.Cosine(rate, 2), "progress": False, **how}
+    history = fit(net, mc.losses.CrossEntropyLoss(), optimizer, digits, epochs=epochs, **how)
+    return net.state_dict(), history, optimizer
+
+
+def assert_same(state, expected, rtol):
+    assert list(state) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(state[name], value, rtol=rtol, atol=rtol, err_msg=name)
+
+
+@pytest.mark.parametrize("optimizer", [sgd, diagonal])
+def test_fit_takes_the_graph_and_gives_numpys_history(device, digits, optimizer):
+    state, history, numpys = trained("numpy", digits, optimizer)
+    del device.xp.launched[:]
+    device_state, device_history, devices = trained(device, digits, optimizer)
+    assert "next_step" in device.xp.launched
+    assert_same(device_state, state, 1e-9)
+    for record, expected in zip(device_history, history, strict=True):
+        assert list(record) == list(expected)
+        same = [key for key in record if "seconds" not in key and key != "images_per_second"]
+        assert [record[key] for key in same] == pytest.approx([expected[key] for key in same], rel=1e-9)
+    assert devices.lr == numpys.lr
+
+
+def test_resuming_on_the_device_is_bit_equal(device, digits, tmp_path):
+    whole, _, _ = trained(device, digits)
+    trained(device, digits, epochs=1, checkpoint=tmp_path / "half.npz")
+    resumed, _, _ = trained(device, digits, resume=tmp_path / "half.npz")
+    for name in whole:
+        np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
+
+
+def test_divergence_names_epoch_and_batch(device, digits):
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 1, batch [23]"):
+        trained(device, digits, rate=1e38, schedule=None)
+
+
+def test_augmented_images_change_and_the_graph_does_not(device, digits):
+    def upside_down(images, rng, backend):
+        return images[:, ::-1].copy()
+
+    state, _, _ = trained("numpy", digits, augment=upside_down, epochs=1)
+    device_state, _, _ = trained(device, digits, augment=upside_down, epochs=1)
+    assert_same(device_state, state, 1e-9)
+
+
+def test_what_has_no_graph_trains_all_the_same(device, digits):
+    class Own(mc.ReLU):
+        """A layer of somebody's own."""
+
+    def train(backend):
+        net = mc.Sequential([mc.Flatten(), mc.Linear(784, 10, rng=0), Own()], preprocess=mc.data.UNIT).to(backend)
+        fit(net, mc.losses.CrossEntropyLoss(), sgd(net, 1e-2), digits, epochs=1, batch_size=4, progress=False)
+        return net.state_dict()
+
+    del device.xp.launched[:]
+    assert_same(train(device), train("numpy"), 1e-5)
+    assert "next_step" not in device.xp.launched
