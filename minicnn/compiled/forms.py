@@ -38,7 +38,7 @@ def part_size(network, most):
     """How many of a batch of ``most`` samples go through the network at once."""
     if compiles_loops(network):
         return next((size for size in (1, 8) if most <= size), PART)
-    return min(most, PLAIN_PART)
+    return most if network.backend.name == "cupy" else min(most, PLAIN_PART)
 
 
 @cache

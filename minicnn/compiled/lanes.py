@@ -29,8 +29,9 @@ class Lanes:
 
     def __init__(self, network, new_form, images, labels, samples, most, team, threads, loss=None):
         self.network, self.loss, self.samples, self.team = network, loss, samples, team
-        self.images, self.labels = images, labels
-        self.order, self.scale = np.zeros(most, np.int64), np.ones(1, network.dtype)
+        self.backend, self.xp = network.backend, network.backend.xp
+        self.images, self.labels = self.backend.asarray(images), self.backend.asarray(labels)
+        self.order, self.scale = self.xp.zeros(most, np.int64), self.xp.ones(1, network.dtype)
         whole = needs_whole_batch(network, loss, images)
         parts = math.ceil(most / samples)
         count = parts if whole else min(parts, MOST_LANES)
@@ -46,18 +47,22 @@ class Lanes:
         if self.loss is None:
             return [None] * count
         grads = self.network.vector.grads
-        return grads[None] if count == 1 else np.zeros((count, grads.size), grads.dtype)
+        return grads[None] if count == 1 else self.xp.zeros((count, grads.size), grads.dtype)
+
+    def output_shape(self):
+        """The network's outputs for one sample."""
+        return self.lanes[0].program.output.shape[:-1]
 
     def run(self, indices, outputs=None):
         """-> (summed loss, wrong labels); outputs: an array ``(outputs, samples)`` to be filled."""
         count = len(indices)
-        self.order[:count] = indices
+        self.order[:count] = self.backend.asarray(indices)
         self.scale[0] = 1 / count if self._is_mean() else 1
         lanes = self.lanes[: math.ceil(count / self.samples)]
         for lane in lanes:
             lane.start(count, outputs)
         if self.joins:
-            self._run_together(lanes, indices)
+            self._run_together(lanes, self.order[:count])
         else:
             self._in_threads(lanes, Lane.run)
         if self.loss is not None and len(self.lanes) > 1:
@@ -96,12 +101,13 @@ class Lanes:
 
     def _whole(self, lanes, number):
         """What all parts have to say, as one array."""
-        return np.concatenate([lane.leave(number) for lane in lanes], axis=-1)
+        return self.xp.concatenate([lane.leave(number) for lane in lanes], axis=-1)
 
     def _preprocess(self, layer, lanes, number, indices):
         for lane in lanes:
             lane.take_labels(self.labels[indices])
-        return self.network.input(self.images[indices] if self.images.ndim == 3 else self.images[..., indices])
+        images = self.images[indices] if self.images.ndim == 3 else self.images[..., indices]
+        return self.network.input(self.backend.to_numpy(images))  # whoever preprocesses gets NumPy's
 
     def _forward(self, layer, lanes, number, indices):
         return layer.forward(self._whole(lanes, number))
@@ -116,7 +122,7 @@ class Lanes:
         outputs, labels = self._whole(lanes, number), self.labels[indices]
         value = float(loss.forward(outputs, labels))
         lanes[0].result[0] = value * len(labels) if self._is_mean() else value
-        lanes[0].result[1] = np.count_nonzero(self.network.decide(outputs) != labels)
+        lanes[0].result[1] = (self.network.decide(outputs) != labels).sum()
         return loss.backward()
 
     def _is_mean(self):
@@ -128,7 +134,7 @@ class Lane:
 
     def __init__(self, lanes, number, count, form, gradient):
         self.number, self.step, self.samples, self.gradient = number, count, lanes.samples, gradient
-        self.position, self.result = np.zeros(2, np.int64), np.zeros(2)
+        self.position, self.result = lanes.xp.zeros(2, np.int64), lanes.xp.zeros(2)
         data = lanes.images, lanes.labels, lanes.order, self.position
         self.program = Program(lanes.network, form, self.samples, *data, lanes.loss, gradient, lanes.scale, self.result)
 

@@ -1,4 +1,4 @@
-"""Training step after training step on the CPU."""
+"""Training step after training step."""
 
 import contextlib
 import math
@@ -19,7 +19,7 @@ class Steps:
 
     network: a Sequential; loss, optimizer: whichever the compiler knows are compiled with it, others go by their own
     methods; dataset: what has ``images`` and ``labels``; batch_size: of the largest batch; threads: how many may share
-    a batch, by default all cores; the weights do not depend on it.
+    a batch on the CPU, by default all cores; the weights do not depend on it.
 
     A context manager: threads end with the block. Raises ValueError for labels that the network has no output for.
     """
@@ -90,8 +90,8 @@ class Steps:
 
     def _compiled_update(self):
         optimizer, vector, dtype = self.optimizer, self.network.vector, self.network.dtype
-        settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
-        rates = np.zeros_like(vector.values) if type(optimizer) is StochasticDiagonalLM else None
+        settings = self.network.backend.asarray([0, optimizer.momentum, optimizer.weight_decay], dtype)
+        rates = vector.values * 0 if type(optimizer) is StochasticDiagonalLM else None
         arrays = vector.values, vector.grads, optimizer.velocities[0], rates, settings
         form = new_form(self.network)
         sgd = form.sequence(form.prepare("sgd", *arrays, optimizer.nesterov))

@@ -85,3 +85,13 @@ def test_what_has_no_graph_trains_all_the_same(device, digits):
     del device.xp.launched[:]
     assert_same(train(device), train("numpy"), 1e-5)
     assert "next_step" not in device.xp.launched
+
+
+def test_prediction_on_the_device_says_what_numpy_says(device):
+    images = mc.data.load_sample()[0].images[:300]
+    net = mc.models.lenet_modern(rng=0, dtype="float64")
+    expected = net.forward(net.input(images))
+    del device.xp.launched[:]
+    said = net.to(device).outputs(images)
+    assert "convolution" in device.xp.launched
+    np.testing.assert_allclose(device.to_numpy(said), expected, rtol=0, atol=1e-12)

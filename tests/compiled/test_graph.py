@@ -10,8 +10,8 @@ import pytest
 import minicnn as mc
 from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
-from minicnn.compiled.layerwise import LayerwiseSteps
 from minicnn.compiled.program import Program
+from minicnn.compiled.steps import Steps
 
 SAMPLES = 11
 
@@ -263,13 +263,13 @@ def test_what_has_no_graph_says_so(device, digits, change, reason):
         GraphSteps(net, loss, optimizer, digits, 4)
 
 
-def test_layer_by_layer_on_the_device(device, digits):
-    """What is left for a layer of somebody's own."""
+def test_without_a_graph_on_the_device(device, digits):
+    """A layer of somebody's own goes by its own methods; what stands around it stays compiled."""
     histories, states = [], []
     for backend in ("numpy", device):
         net = mixed(dtype="float64", backend=backend)
         net.layers.insert(1, Own().to(backend))
-        steps = LayerwiseSteps(net, mc.losses.MAPLoss(2.0), sgd(net), digits)
+        steps = Steps(net, mc.losses.MAPLoss(2.0), sgd(net), digits, 4)
         with steps:
             batches = mc.data.batch_indices(SAMPLES, 4, 0)
             histories.append([result[1:] for result in steps.epoch(batches, RATES[:3])])
