@@ -14,9 +14,9 @@ from minicnn.kernels.cpu.jit import compiled, full_width, inlined
 END = np.float32(8)
 P = tuple(
     np.float32(c)
-    for c in (0.999999981, 0.129792176, 0.00298585574, 9.87860324e-06, -1.47040469e-08, 2.35081484e-11)
+    for c in (0.999999981, 0.129792173, 0.00298585536, 9.8785996e-06, -1.47040348e-08, 2.35081132e-11)
 )
-Q = tuple(np.float32(c) for c in (1, 0.463125337, 0.0240278992, 0.000237202377))
+Q = tuple(np.float32(c) for c in (1, 0.463125333, 0.0240278977, 0.000237202324))
 
 
 @inlined

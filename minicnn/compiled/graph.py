@@ -8,7 +8,8 @@ import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.compiled.cuda import CudaForm
-from minicnn.compiled.program import Program, Unknown, plan
+from minicnn.compiled.program import Program, plan
+from minicnn.compiled.stages import Unknown
 from minicnn.data import Dataset
 from minicnn.data.transforms import Pixels
 from minicnn.layers import RBF

@@ -140,6 +140,17 @@ class Centre(mc.Layer):
         return dy - dy.mean(axis=-1, keepdims=True)
 
 
+class Residual(mc.Sequential):
+    """y = the last two layers of x + the first two of x."""
+
+    def forward(self, x):
+        return self[3].forward(self[2].forward(x + self[1].forward(self[0].forward(x))))
+
+    def backward(self, dy):
+        dx = self[2].backward(self[3].backward(dy))
+        return dx + self[0].backward(self[1].backward(dx))
+
+
 def small_network(*middle, end=None, **how):
     how = {"rng": np.random.default_rng(3), "dtype": "float64"}
     layers = [mc.Conv2d(1, 3, 5, stride=3, **how), mc.Tanh(), mc.MaxPool2d(2), mc.Conv2d(3, 4, 2, padding=1, **how)]
@@ -153,6 +164,9 @@ NETWORKS = {
     "a layer of one's own in the middle": lambda: small_network(Scale()),
     "a layer that looks at the whole batch": lambda: small_network(Centre(), Scale()),
     "a network in the network": lambda: small_network(mc.Sequential([mc.Tanh(), Scale()])),
+    "a network with a forward of its own": lambda: Residual(
+        [mc.Conv2d(1, 1, 3, padding=1, rng=1, dtype="float64"), mc.ScaledTanh(), mc.Flatten(),
+         mc.Linear(784, 10, rng=1, dtype="float64")], preprocess=mc.data.transforms.UNIT),
     "its own layer first": lambda: mc.Sequential(
         [Scale(), mc.Flatten(), mc.Linear(784, 10, rng=1, dtype="float64")], preprocess=mc.data.transforms.UNIT),
     "its own layer last": lambda: mc.Sequential(
