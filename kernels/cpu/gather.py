@@ -4,7 +4,7 @@
     x[0, top + i, left + j, n] = table[images[index, i, j]],   labels[n] = all_labels[index]
 
 The frame around the image holds the background already. Samples beyond ``count`` get the label NOBODY, and their
-pixels stay what they were.
+pixels stay what they were. Rows are taken one after the other, for all samples: a row of x stays in the first cache.
 """
 
 import functools
@@ -24,14 +24,12 @@ def gather(real, image_shape, x_shape):
     def kernel(images, all_labels, order, position, table, x, labels):
         start, count = position[0], position[1]
         for n in range(samples):
-            if n < count:
-                index = order[start + n]
-                labels[n] = all_labels[index]
-                for i in range(height):
-                    line, row = images[index, i], x[0, ((top + i) * wide + left) * samples :]
-                    for j in range(width):
-                        row[j * samples + n] = table[line[j]]
-            else:
-                labels[n] = NOBODY
+            labels[n] = all_labels[order[start + n]] if n < count else NOBODY
+        for i in range(height):
+            row = x[0, ((top + i) * wide + left) * samples :]
+            for n in range(count):
+                line = images[order[start + n], i]
+                for j in range(width):
+                    row[j * samples + n] = table[line[j]]
 
     return kernel
