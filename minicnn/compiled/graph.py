@@ -10,20 +10,19 @@ from minicnn.backend import kernels
 from minicnn.compiled.cuda import CudaForm
 from minicnn.compiled.program import Program, plan
 from minicnn.compiled.stages import Unknown
+from minicnn.compiled.steps import update_obstacle
 from minicnn.data import Dataset
 from minicnn.data.transforms import Pixels
 from minicnn.layers import RBF
-from minicnn.optim import SGD, StochasticDiagonalLM
+from minicnn.optim import StochasticDiagonalLM
 
 
 def graph_obstacle(network, loss, optimizer):
     """Why training cannot go through GraphSteps, in words; None if it can."""
     if network.backend.name != "cupy":
         return f"the {network.backend.name} backend has no graphs"
-    if type(optimizer) not in (SGD, StochasticDiagonalLM):
-        return f"{type(optimizer).__name__} has no kernel"
-    if network.vector is None or optimizer.stretches[0][0] is not network.vector.values:
-        return "the optimizer does not train the whole network"
+    if (reason := update_obstacle(network, optimizer)) is not None:
+        return reason
     if type(network.preprocess) is not Pixels:
         return "the network's preprocess is not one of minicnn.data.transforms"
     layers, criterion = plan(network, loss)

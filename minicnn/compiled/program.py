@@ -126,7 +126,7 @@ def plan(network, loss):
         criterion = "cross_entropy"
     while layers:
         layer, squash = layers.pop(0), None
-        kind = KINDS.get(type(layer), Unknown)
+        kind = Unknown if {"forward", "backward"} & set(vars(layer)) else KINDS.get(type(layer), Unknown)
         if kind in (Convolution, Dense, Subsample) and _can_fuse(layers, criterion, loss):
             squash = squashing(layers.pop(0))
         planned.append((kind, layer, squash, before))

@@ -14,6 +14,17 @@ from minicnn.compiled.threads import Team, thread_count
 from minicnn.optim import SGD, StochasticDiagonalLM
 
 
+def update_obstacle(network, optimizer):
+    """Why the optimizer's step is no primitive, in words; None if it is one."""
+    if type(optimizer) not in (SGD, StochasticDiagonalLM):
+        return f"{type(optimizer).__name__} has no kernel"
+    if "step" in vars(optimizer):
+        return "the optimizer's step has been replaced"
+    if network.vector is None or optimizer.stretches[0][0] is not network.vector.values:
+        return "the optimizer does not train the whole network"
+    return None
+
+
 class Steps:
     """``epoch(batches, rates)`` trains on one batch after the other.
 
@@ -29,6 +40,7 @@ class Steps:
         self.images, self.labels = dataset.images, dataset.labels
         self.most = min(batch_size, len(dataset.labels))
         self.threads = thread_count(threads)
+        self.known = update_obstacle(network, optimizer) is None
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -46,14 +58,14 @@ class Steps:
         data = self.images, self.labels, samples, self.most, self.team, self.threads
         self.whole_epochs = (
             compiles_loops(network)
-            and self._knows_optimizer()
+            and self.known
             and not needs_whole_batch(network, self.loss, self.images)
         )
         if self.whole_epochs:
             self.runs = Epoch(network, self.loss, self.optimizer, *data)
         else:
             self.lanes = Lanes(network, lambda: new_form(network), *data, self.loss)
-            self.update = self._compiled_update() if self._knows_optimizer() else self.optimizer.step
+            self.update = self._compiled_update() if self.known else self.optimizer.step
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""
@@ -79,14 +91,6 @@ class Steps:
             if math.isfinite(loss):
                 self.update()
             yield indices, lr, loss, errors
-
-    # ------------------------------------------------------------------------------------------ the optimizer
-
-    def _knows_optimizer(self):
-        """Whether its step is a primitive: SGD, or what is derived from it here, on the whole network."""
-        optimizer, vector = self.optimizer, self.network.vector
-        known = type(optimizer) in (SGD, StochasticDiagonalLM)
-        return known and optimizer.stretches[0][0] is vector.values
 
     def _compiled_update(self):
         optimizer, vector, dtype = self.optimizer, self.network.vector, self.network.dtype

@@ -10,7 +10,8 @@ class UpdateRatios:
     A rule of thumb: about 0.001 is a healthy step; far more and the weights are thrown about, far less and they
     hardly learn. Biases are left out, since they begin near 0.
 
-    every: look at every so many steps only. The optimizer behaves as before, and is as it was after the block.
+    every: look at every so many steps only. The optimizer is as it was after the block; within it, training calls its
+    ``step`` itself in place of the compiled one, with the same result but for rounding.
     """
 
     def __init__(self, net, optimizer, every=1):

@@ -228,6 +228,18 @@ def test_criteria_and_optimizers(form, loss, optimizer):
     assert_same_training(make, digits(90), 40, 12)
 
 
+def test_a_method_that_has_been_replaced_is_called(form):
+    net, loss, optimizer = lenet5()
+    calls, forward, step = [], net["F6"].forward, optimizer.step
+    net["F6"].forward = lambda x: calls.append("forward") or forward(x)
+    optimizer.step = lambda: calls.append("step") or step()
+    with Steps(net, loss, optimizer, digits(), 64, 2) as trained:
+        del calls[:]  # a copy of the layer has been asked for its shape
+        list(trained.epoch(batches_of(digits(), 64, 2), [0.001] * 2))
+    assert calls.count("step") == 2
+    assert calls.count("forward") == 2
+
+
 @pytest.mark.parametrize("loss", [mc.losses.RBFLoss(), mc.losses.MAPLoss(3.0), mc.losses.CrossEntropyLoss()])
 def test_an_rbf_layer_before_any_criterion(form, loss):
     prototypes = np.sign(np.random.default_rng(0).standard_normal((10, 6)))
