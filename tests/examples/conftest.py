@@ -15,6 +15,7 @@ def environment(tmp_path_factory):
     home = str(tmp_path_factory.mktemp("home"))
     keep = {name: value for name, value in os.environ.items() if not name.startswith("MINICNN_")}
     overrides = {"MINICNN_OFFLINE": "1", "PYTHONUTF8": "1", "HOME": home, "XDG_CACHE_HOME": home, "LOCALAPPDATA": home}
+    overrides["NUMBA_CACHE_DIR"] = os.environ.get("NUMBA_CACHE_DIR") or os.path.join(tempfile.gettempdir(), "minicnn")
     try:
         import matplotlib
 
