@@ -7,6 +7,7 @@ from pathlib import Path
 
 try:
     import numba
+    from numba.core import event
     from numba.extending import intrinsic, overload
 except ImportError:  # the loops stay ordinary Python
     numba = None
@@ -54,6 +55,19 @@ def specialised(function, name, **functions):
     made = types.FunctionType(function.__code__, {**function.__globals__, **functions}, function.__name__)
     made.__module__, made.__qualname__ = function.__module__, f"{function.__qualname__}.{name}"
     return compiled(made)
+
+
+def before_compiling(tell):
+    """A context in which ``tell()`` is called before something is compiled, not where Numba has kept it on disk."""
+
+    class Listener(event.Listener):
+        def on_start(self, event):
+            tell()
+
+        def on_end(self, event):
+            pass
+
+    return event.install_listener("numba:compile", Listener())
 
 
 def inlined(function):

@@ -76,14 +76,13 @@ def compiled(function, arguments):
 
 @cache
 def _compiled(function, signature):
-    try:
-        function.compile(signature)
-    except Exception:  # a damaged file in Numba's cache, unless it happens again without one
-        log.warning("minicnn could not use what Numba keeps of %s and compiles it anew", function.py_func.__name__)
-        function = kernels().jit.compiled(function.py_func, cache=False)
-        function.compile(signature)
-    if sum(function.stats.cache_misses.values()):
-        _tell_once()
+    with kernels().jit.before_compiling(_tell_once):
+        try:
+            function.compile(signature)
+        except Exception:  # a damaged file in Numba's cache, unless it happens again without one
+            log.warning("minicnn could not use what Numba keeps of %s and compiles it anew", function.py_func.__name__)
+            function = kernels().jit.compiled(function.py_func, cache=False)
+            function.compile(signature)
     return function
 
 

@@ -173,15 +173,15 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run,
 @pytest.mark.parametrize("seconds", [0.5, 4])
 def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, start, environment, tmp_path):
     kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
-    process = start(SCRIPT, "--epochs", 1000, "--output", "out", cwd=tmp_path, env=kept)
-    for line in process.stdout:
-        if line.startswith("total"):  # the last line of the layer table
-            break
-    time.sleep(seconds)  # compiling takes ten
-    asked = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert time.monotonic() - asked < 5
+    with start(SCRIPT, "--epochs", 1000, "--output", "out", cwd=tmp_path, env=kept) as process:
+        for line in process.stdout:
+            if line.startswith("total"):  # the last line of the layer table
+                break
+        time.sleep(seconds)  # compiling takes ten
+        asked = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - asked < 5
     assert process.returncode == 130 and "Traceback" not in errors, errors
 
 
@@ -189,14 +189,16 @@ def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, st
 def test_the_first_run_says_that_it_compiles_before_it_does_and_the_next_one_does_not(start, environment, tmp_path):
     kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
     how = "--epochs", 1, "--quiet", "--no-plots", "--output", "out"
-    process, started = start(SCRIPT, *how, cwd=tmp_path, env=kept), time.monotonic()
-    line = process.stderr.readline()
-    waited = time.monotonic() - started
-    output, errors = process.communicate(timeout=120)
-    assert line.startswith("minicnn compiles its loops for this processor") and waited < (time.monotonic() - started) / 2
+    started = time.monotonic()
+    with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
+        line = process.stderr.readline()
+        waited = time.monotonic() - started
+        output, errors = process.communicate(timeout=120)
+    assert line.startswith("minicnn compiles its loops for this processor")
+    assert waited < (time.monotonic() - started) / 2
     assert process.returncode == 0 and errors == "" and output.startswith("test error: ")
-    process = start(SCRIPT, *how, cwd=tmp_path, env=kept)
-    assert process.communicate(timeout=120) == (output, "") and process.returncode == 0
+    with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
+        assert process.communicate(timeout=120) == (output, "")
 
 
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
