@@ -41,6 +41,11 @@ def compiled(function, cache=True, **how):
         return numba.njit(function, **how)
 
 
+def helper(function):
+    """What kernels call, and keep on disk with themselves."""
+    return compiled(function, cache=False)
+
+
 @functools.cache
 def part_of_another(kernel):
     """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it."""
