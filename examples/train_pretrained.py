@@ -98,24 +98,24 @@ def trained(args, train, test):
     net = mc.models.lenet5(rng=args.seed, init=recipe.initialiser())
     history = mc.training.fit(
         net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=recipe.epochs,
-        batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=args.seed, workers=args.workers,
+        batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=args.seed, threads=args.threads,
         augment=mc.data.Distortion() if args.distort else None, progress=not args.quiet,
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt
     idle = {"j" if recipe.loss != "map" else None, "mu" if recipe.optimizer != "sdlm" else None}
     settings = {name: value for name, value in recipe.settings().items() if name not in idle}
-    settings |= {"distortions": repr(mc.data.Distortion()) if args.distort else "none", "seed": args.seed,
-                 "workers": args.workers}  # fmt: skip
+    settings |= {"distortions": repr(mc.data.Distortion()) if args.distort else "none", "seed": args.seed}
     options = f"--recipe {args.recipe} {'--distort' if args.distort else '--no-distort'} --epochs {recipe.epochs}"
-    command = f"python examples/train_pretrained.py --data DIR {options} --seed {args.seed} --workers {args.workers}"
+    command = f"python examples/train_pretrained.py --data DIR {options} --seed {args.seed}"
     return net, settings, command
 
 
 def published(args):
     """The network of a finished run's checkpoint -> (network, that run's settings, the command)."""
     facts = mc.training.read_facts(args.checkpoint)[1]
-    settings = {name: value for name, value in facts["config"].items() if name != "data" and value is not None}
+    config, of_this_machine = facts["config"], ("data", "threads")
+    settings = {name: value for name, value in config.items() if name not in of_this_machine and value is not None}
     if not settings:
         raise mc.errors.CheckpointError(f"{args.checkpoint} does not say with which settings it was trained")
     net = mc.models.lenet5().load(args.checkpoint)
@@ -162,8 +162,7 @@ def parse(arguments):
         help="train on random distortions of the digits, new ones in every epoch (default: on)")  # fmt: skip
     add("--epochs", type=int, help="passes over the training set (default: the recipe's)")
     add("--seed", type=int, default=0, help="of weights and shuffles (default: %(default)s)")
-    add("--workers", type=int, default=2, help="processes that share each batch (default: %(default)s, not this "
-        "machine's cores: another number sums in another order and ends in other weights)")  # fmt: skip
+    add("--threads", type=int, help="how many share each batch; the weights do not depend on it (default: all cores)")
     add("--checkpoint", type=Path, metavar="FILE", help="publish the network of this training checkpoint, with its "
         "settings as the recipe, instead of training one")  # fmt: skip
     add("--output", type=Path, default=PACKAGE, metavar="DIR", help="where both files go (default: the package)")

@@ -88,7 +88,7 @@ def test_weights_that_did_not_come_along():
 
 def test_the_script_makes_weights_and_card(tmp_path, monkeypatch, capsys):
     small_data(tmp_path / "data")
-    arguments = ["--data", tmp_path / "data", "--epochs", 1, "--workers", 1, "--quiet"]
+    arguments = ["--data", tmp_path / "data", "--epochs", 1, "--threads", 1, "--quiet"]
     for run in ("one", "two"):
         make([*arguments, "--output", tmp_path / run], monkeypatch)
     assert "test error: " in capsys.readouterr().out

@@ -1,11 +1,15 @@
 """Stochastic diagonal Levenberg-Marquardt, its curvature, and training with both."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
 import minicnn as mc
 from minicnn.optim import StochasticDiagonalLM
 from minicnn.training import RECIPES, Recipe, curvature, fit
+from minicnn.training.progress import Progress
 
 
 def small_net(seed=0):
@@ -38,15 +42,23 @@ def test_a_step_by_hand():
 
 def test_curvature_is_the_mean_over_samples_however_they_are_split(digits):
     net, loss = small_net().to(dtype="float64"), mc.losses.CrossEntropyLoss()
-    whole = curvature(net, loss, digits[0], np.arange(70))  # more than one part of 32
-    single = [curvature(net, loss, digits[0], np.array([i])) for i in range(70)]
+    images, labels = digits[0].images, digits[0].labels
+    whole = curvature(net, loss, images[:130], labels[:130])  # in two parts
+    single = [curvature(net, loss, images[i : i + 1], labels[i : i + 1]) for i in range(130)]
     np.testing.assert_allclose(whole, np.mean(single, axis=0), rtol=1e-9)
     assert whole.shape == net.vector.values.shape and (whole >= 0).all() and whole.max() > 0
 
 
+def test_lenet5s_curvature_is_the_mean_over_samples(digits):
+    """Version 0.1 mixed up C3's where several samples went through the layers at once."""
+    net, loss, batch = mc.models.lenet5(rng=0, dtype="float64"), mc.losses.RBFLoss(), digits[0].subset(slice(8))
+    single = [curvature(net, loss, batch.images[i : i + 1], batch.labels[i : i + 1]) for i in range(8)]
+    np.testing.assert_allclose(curvature(net, loss, batch.images, batch.labels), np.mean(single, axis=0), rtol=1e-9)
+
+
 def test_curvature_follows_the_order_of_the_vector(digits):
     net, loss = small_net(), mc.losses.CrossEntropyLoss()
-    h = curvature(net, loss, digits[0], np.arange(20))
+    h = curvature(net, loss, digits[0].images[:20], digits[0].labels[:20])
     start = 0
     for p in net.parameters():
         np.testing.assert_array_equal(h[start : start + p.size], p.curvature.ravel())
@@ -58,7 +70,7 @@ def test_the_papers_range_of_step_sizes():
     train = mc.data.load_sample()[0]
     net = mc.models.lenet5(rng=0, init=mc.initialisers.uniform_fan_in)
     optimizer = StochasticDiagonalLM(net.parameters(), lr=0.0005)
-    optimizer.use_curvature(curvature(net, mc.losses.RBFLoss(), train, np.arange(500)))
+    optimizer.use_curvature(curvature(net, mc.losses.RBFLoss(), train.images[:500], train.labels[:500]))
     steps = optimizer.report()
     assert 5e-5 < steps["step_min"] < 1.5e-4 and 0.01 < steps["step_max"] <= 0.0005 / 0.02
 
@@ -79,30 +91,29 @@ def test_training_learns_records_and_repeats_itself(digits):
     assert np.array_equal(net.vector.values, train(digits, epochs=4)[0].vector.values)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, workers):
-    path = tmp_path / "c.npz"
-    whole, _ = train(digits, epochs=3, workers=workers)
-    train(digits, epochs=1, workers=workers, checkpoint=path)
-    resumed, _ = train(digits, net=small_net(5), epochs=3, workers=workers, resume=path)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, threads):
+    path, how = tmp_path / "c.npz", {"batch_size": 40}  # so that threads have something to share
+    whole, _ = train(digits, epochs=3, threads=1, **how)
+    train(digits, epochs=1, threads=threads, checkpoint=path, **how)
+    resumed, _ = train(digits, net=small_net(5), epochs=3, threads=threads, resume=path, **how)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
 
 
-def test_stopping_within_an_epoch_keeps_its_curvature(digits, tmp_path):
-    import os
-    import signal
+def test_stopping_within_an_epoch_keeps_its_curvature(digits, tmp_path, monkeypatch):
+    path, add, steps = tmp_path / "c.npz", Progress.add, []
 
-    path, steps = tmp_path / "c.npz", []
-
-    def interrupt(epoch):
-        steps.append(epoch)
-        if len(steps) == 40:  # 29 steps an epoch
+    def interrupting(self, *numbers):
+        add(self, *numbers)
+        steps.append(numbers)
+        if len(steps) == 30:  # 29 steps an epoch
             os.kill(os.getpid(), signal.SIGINT)
-        return 0.001
 
     whole, _ = train(digits)
-    _, stopped = train(digits, checkpoint=path, schedule=interrupt)
-    assert stopped.interrupted and len(steps) == 40
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "add", interrupting)
+        _, stopped = train(digits, checkpoint=path)
+    assert stopped.interrupted and mc.training.read_facts(path)[1]["progress"]["batch"] == 1
     resumed, _ = train(digits, net=small_net(5), resume=path)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
 

@@ -6,7 +6,7 @@ operations of the processor; what a thread wrote before it arrived, all see afte
 
 import os
 
-from minicnn.kernels.cpu.jit import compiled, numba
+from minicnn.kernels.cpu.jit import helper, numba
 
 PATIENCE = 2000
 """Looks at the barrier before a waiting thread offers its core to others."""
@@ -32,7 +32,7 @@ def offer_core():
     """Let another thread run, if one is waiting for this core."""
 
 
-@compiled
+@helper
 def wait(barrier, threads):
     """Return True when all ``threads`` have arrived, False where one of them has given up."""
     passed = look(barrier, 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 try:
     import numba
+    from numba.core import event
     from numba.extending import intrinsic, overload
 except ImportError:  # the loops stay ordinary Python
     numba = None
@@ -40,6 +41,11 @@ def compiled(function, cache=True, **how):
         return numba.njit(function, **how)
 
 
+def helper(function):
+    """What kernels call, and keep on disk with themselves."""
+    return compiled(function, cache=False)
+
+
 @functools.cache
 def part_of_another(kernel):
     """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it."""
@@ -54,6 +60,19 @@ def specialised(function, name, **functions):
     made = types.FunctionType(function.__code__, {**function.__globals__, **functions}, function.__name__)
     made.__module__, made.__qualname__ = function.__module__, f"{function.__qualname__}.{name}"
     return compiled(made)
+
+
+def before_compiling(tell):
+    """A context in which ``tell()`` is called before something is compiled, not where Numba has kept it on disk."""
+
+    class Listener(event.Listener):
+        def on_start(self, event):
+            tell()
+
+        def on_end(self, event):
+            pass
+
+    return event.install_listener("numba:compile", Listener())
 
 
 def inlined(function):

@@ -7,13 +7,13 @@
 
 import functools
 
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_width, helper
 
 BLOCK = 2048
 """Parameters whose sum stays in the first cache while lane after lane is added."""
 
 
-@compiled
+@helper
 def add_lanes(lanes, used, gradient, begin, end):
     """gradient[begin:end] = the sum of the first ``used`` rows of lanes (rows, P) there."""
     full_width()

@@ -29,7 +29,8 @@ class Call:
 @cache
 def kernels():
     """The modules of kernels/cpu, by name. Raises ImportError where Numba is missing or broken."""
-    importlib.import_module("numba")
+    for module in ("numba", "numba.core.event", "numba.extending"):
+        importlib.import_module(module)
     folder = Path(sources.kernels().__file__).parent / "cpu"
     names = sorted(path.stem for path in folder.glob("[a-z]*.py"))
     return SimpleNamespace(**{name: importlib.import_module(f"minicnn.kernels.cpu.{name}") for name in names})
@@ -58,7 +59,7 @@ def _around(name, makers, update):
     exec("\n".join(text), namespace)
     functions = {"section": kernels().jit.compiled(namespace["section"], cache=False, inline="always")}
     if update is not None:
-        functions["update"] = _kernel(*update)
+        functions["update"] = kernels().jit.part_of_another(_kernel(*update))
     return kernels().jit.specialised(getattr(kernels().epoch, name), digest, **functions)
 
 
@@ -76,14 +77,26 @@ def compiled(function, arguments):
 
 @cache
 def _compiled(function, signature):
+    with kernels().jit.before_compiling(_tell_once):
+        try:
+            function.compile(signature)
+        except Exception as error:
+            if signature in function.overloads:
+                log.warning("minicnn could not keep what it has compiled for the next time: %s", error)
+            else:
+                function = _compiled_anew(function, signature)
+    return function
+
+
+def _compiled_anew(function, signature):
+    """After a failure: a damaged file in Numba's cache, unless it happens again without one."""
+    log.warning("minicnn could not read what Numba keeps of %s and compiles it anew", function.py_func.__name__)
     try:
+        function.recompile()  # forgets what is on disk
         function.compile(signature)
-    except Exception:  # a damaged file in Numba's cache, unless it happens again without one
-        log.warning("minicnn could not use what Numba keeps of %s and compiles it anew", function.py_func.__name__)
+    except Exception:
         function = kernels().jit.compiled(function.py_func, cache=False)
         function.compile(signature)
-    if sum(function.stats.cache_misses.values()):
-        _tell_once()
     return function
 
 

@@ -24,7 +24,7 @@ class Team:
     """
 
     def __init__(self):
-        self.inboxes, self.done = [], SimpleQueue()
+        self.inboxes, self.threads, self.done = [], [], SimpleQueue()
 
     def __enter__(self):
         self._errstate = np.errstate(over="ignore", invalid="ignore")
@@ -34,13 +34,18 @@ class Team:
     def __exit__(self, *error):
         for inbox in self.inboxes:
             inbox.put(None)
-        self.inboxes = []
+        for thread in self.threads:
+            thread.join()
+        self.inboxes, self.threads = [], []
         self._errstate.__exit__(*error)
 
     def run(self, job, threads, give_up=None):
         while len(self.inboxes) < threads - 1:
-            self.inboxes.append(SimpleQueue())
-            threading.Thread(target=self._work, args=(self.inboxes[-1],), daemon=True, name="minicnn").start()
+            inbox = SimpleQueue()
+            thread = threading.Thread(target=self._work, args=(inbox,), daemon=True, name="minicnn")
+            thread.start()
+            self.threads.append(thread)
+            self.inboxes.append(inbox)
         left, failure = threads - 1, None
         try:
             for thread, inbox in enumerate(self.inboxes[: threads - 1], start=1):

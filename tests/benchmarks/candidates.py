@@ -4,19 +4,25 @@
 and ``close()``. A batch is an array of indices into the 4,000 training digits of the bundled sample. Training: a
 uint8 batch is gathered, normalised, taken forwards and backwards, and SGD updates the weights. Initial weights are
 the same everywhere, so the first losses must agree.
+
+A name is who computes, and how after a comma: "minicnn, 2 threads", "minicnn, plain NumPy", "PyTorch eager, 1 thread".
 """
 
+import logging
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import minicnn as mc
+from minicnn.compiled.steps import Steps
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 LR = {"lenet5": 1e-3, "modern": 1e-3}
 TEST_DIGITS = 10_000
+PLAIN = "minicnn, plain NumPy"
+"""As without Numba, on one core."""
 
 
 def momentum_of(batch_size):
@@ -26,13 +32,26 @@ def momentum_of(batch_size):
 
 def make(name, task, batch_size):
     kind, _, detail = name.partition(", ")
-    if task == "predict":
-        return {"minicnn": OursPredicting, "PyTorch eager": TorchPredicting}[kind]()
+    threads = int(detail.split()[0]) if "thread" in detail else None
+    if name == PLAIN:
+        sys.modules["numba"] = None  # not to be found from now on
+        logging.getLogger("minicnn").setLevel(logging.ERROR)
     if kind == "minicnn":
-        return Ours(task, batch_size, workers=int(detail.split()[0]))
+        return OursPredicting() if task == "predict" else Ours(task, batch_size, threads)
     if kind == "JAX jit":
         return Jax(batch_size)
-    return Torch(task, batch_size, compiled=kind == "torch.compile")
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    return TorchPredicting() if task == "predict" else Torch(task, batch_size, compiled=kind == "torch.compile")
+
+
+def cores_of(name, task):
+    """How many cores the candidate's process may use; None for all."""
+    if name == PLAIN or (task == "predict" and name == "minicnn, 1 thread"):
+        return 1
+    return None
 
 
 def our_network(task):
@@ -43,25 +62,18 @@ def our_network(task):
 
 
 class Ours:
-    def __init__(self, task, batch_size, workers):
-        from minicnn.training.step import GradientStep
-        from minicnn.training.workers import WorkerPool
-
-        train = mc.data.load_sample()[0]
-        net, loss = our_network(task)
-        step = GradientStep(net, loss, train) if workers == 1 else WorkerPool(net, loss, train, workers)
-        self.step = step
-        self.gradient = step.__enter__()
-        self.optimizer = mc.optim.SGD(net.parameters(), LR[task], momentum=momentum_of(batch_size))
+    def __init__(self, task, batch_size, threads):
+        train, (net, loss) = mc.data.load_sample()[0], our_network(task)
+        self.lr = LR[task]
+        optimizer = mc.optim.SGD(net.parameters(), self.lr, momentum=momentum_of(batch_size))
+        self.steps = Steps(net, loss, optimizer, train, batch_size, threads).__enter__()
 
     def run(self, batches):
-        for indices in batches:
-            loss, _ = self.gradient(indices)
-            self.optimizer.step()
+        *_, (indices, _, loss, _) = self.steps.epoch(batches, [self.lr] * len(batches))
         return loss / len(indices)
 
     def close(self):
-        self.step.__exit__()
+        self.steps.__exit__(None, None, None)
 
 
 class Torch:
@@ -130,6 +142,8 @@ def test_digits():
 
 
 class OursPredicting:
+    """In as many threads as the process has cores."""
+
     def __init__(self):
         self.net, self.images = mc.models.lenet5(rng=0), test_digits()
 

@@ -18,7 +18,10 @@ PICTURES = ("learning_curves", "confusion_matrix", "filters_c1", "filters_c3", "
             "misclassified")  # fmt: skip
 SETTINGS = {name: value for name, value in mc.training.RECIPES["default"].settings().items()
             if name not in ("optimizer", "schedule")}  # fmt: skip
-SETTINGS |= {"recipe": "default", "distort": False, "data": None, "epochs": 1, "backend": None, "seed": 0, "workers": 1}
+SETTINGS |= {"recipe": "default", "distort": False, "data": None, "epochs": 1, "backend": None, "seed": 0, "threads": 1}
+
+
+LOOPS = mc.backend.get("auto").name == "numpy" and find_spec("numba") is not None
 
 
 def epochs_of(history):
@@ -138,17 +141,19 @@ def test_without_matplotlib_only_the_pictures_are_missing(run, environment, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(workers, start, run, tmp_path):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run, tmp_path):
     with open(tmp_path / "errors", "w+", encoding="utf-8") as errors:
-        process = start(SCRIPT, "--epochs", 1000, "--workers", workers, "--output", "out", cwd=tmp_path, stderr=errors)
+        process = start(SCRIPT, "--epochs", 1000, "--threads", threads, "--output", "out", cwd=tmp_path, stderr=errors)
         try:
             for line in process.stdout:
                 if line.startswith("epoch    2/1000"):
                     break
             time.sleep(0.05)  # into the third epoch
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to the workers, too
+            asked = time.monotonic()
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
             process.communicate(timeout=60)
+            assert time.monotonic() - asked < 10
         finally:
             process.kill()
         errors.seek(0)
@@ -164,15 +169,66 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(workers, start, run,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-def test_ctrl_c_while_the_workers_start_ends_as_cleanly(start, tmp_path):
-    process = start(SCRIPT, "--epochs", 1000, "--workers", 2, "--output", "out", cwd=tmp_path)
-    for line in process.stdout:
-        if line.startswith("total"):  # the last line of the layer table
-            break
-    time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+@pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
+@pytest.mark.parametrize("seconds", [0.5, 4])
+def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, start, environment, tmp_path):
+    kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    with start(SCRIPT, "--epochs", 1000, "--output", "out", cwd=tmp_path, env=kept) as process:
+        for line in process.stdout:
+            if line.startswith("total"):  # the last line of the layer table
+                break
+        time.sleep(seconds)  # compiling takes ten
+        asked = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - asked < 5
     assert process.returncode == 130 and "Traceback" not in errors, errors
+
+
+@pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
+def test_the_first_run_says_that_it_compiles_before_it_does_and_the_next_one_does_not(start, environment, tmp_path):
+    kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    how = "--epochs", 1, "--quiet", "--no-plots", "--output", "out"
+    started = time.monotonic()
+    with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
+        line = process.stderr.readline()
+        waited = time.monotonic() - started
+        output, errors = process.communicate(timeout=120)
+    assert line.startswith("minicnn compiles its loops for this processor")
+    assert waited < (time.monotonic() - started) / 2
+    assert process.returncode == 0 and errors == "" and output.startswith("test error: ")
+    with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
+        assert process.communicate(timeout=120) == (output, "")
+
+
+@pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
+def test_without_numba_it_says_once_what_would_help_and_trains_in_plain_numpy(run, environment, tmp_path):
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ModuleNotFoundError('none here', name='numba')")
+    paths = os.pathsep.join([str(tmp_path), environment.get("PYTHONPATH", "")])
+    status, output, errors = run(SCRIPT, "--epochs", 1, "--output", "out", "--no-plots", cwd=tmp_path,
+                                 env={**environment, "PYTHONPATH": paths})  # fmt: skip
+    assert status == 0 and "plain NumPy" in output and "Traceback" not in errors
+    assert re.findall("^minicnn .*", errors, re.M) == [
+        "minicnn computes in plain NumPy, for Numba is not installed: "
+        'pip install "minicnn[fast]" trains several times faster'
+    ]
+
+
+def test_a_checkpoint_of_version_0_1_goes_on(trained, run, tmp_path):
+    """It had worker processes, and did not say in which order its velocities are."""
+    with np.load(trained[0] / "checkpoint.npz") as archive:
+        arrays = dict(archive)
+    facts = json.loads(str(arrays.pop("__facts__")))
+    del facts["vectors"], facts["config"]["threads"]
+    facts["config"]["workers"] = 2
+    np.savez(tmp_path / "old.npz", __facts__=json.dumps(facts), **arrays)
+    how = "--resume", "old.npz", "--epochs", 3, "--no-plots", "--output", "more"
+    status, output, errors = run(SCRIPT, *how, cwd=tmp_path)
+    assert status == 0, errors
+    assert "2 of 3 epochs done" in output and re.findall(r"^epoch (\d)/3", output, re.M) == ["3"]
+    config = mc.training.read_facts(tmp_path / "more" / "checkpoint.npz")[1]["config"]
+    assert config["threads"] is None and "workers" not in config
 
 
 @pytest.mark.parametrize("rate, message", [
@@ -180,7 +236,7 @@ def test_ctrl_c_while_the_workers_start_ends_as_cleanly(start, tmp_path):
     (1e20, r"^error: .* in epoch 1, batch \d+, at lr \S+: try a smaller lr$"),
 ])  # fmt: skip
 def test_a_rate_that_is_too_large_ends_with_an_error(rate, message, run, tmp_path):
-    result = run(SCRIPT, "--lr", rate, "--epochs", 2, "--workers", 1, "--output", "out", cwd=tmp_path)
+    result = run(SCRIPT, "--lr", rate, "--epochs", 2, "--threads", 1, "--output", "out", cwd=tmp_path)
     assert fails_with(result, 1, message)
     assert (tmp_path / "out" / "checkpoint.npz").exists() == (rate == 10.0)
 
@@ -190,6 +246,7 @@ def test_a_rate_that_is_too_large_ends_with_an_error(rate, message, run, tmp_pat
     (("--lr", "nan"), 2, "argument --lr: must be positive and finite, got nan$"),
     (("--weight-decay", "-1"), 2, "argument --weight-decay: must be at least 0 and finite, got -1$"),
     (("--epochs", "many"), 2, "argument --epochs: invalid int value: 'many'$"),
+    (("--threads", 0), 2, "argument --threads: must be at least 1, got 0$"),
     (("--loss", "hinge"), 2, "argument --loss: invalid choice: 'hinge'"),
     (("--output", "a_file"), 2, "argument --output: must be a directory, a_file is a file$"),
     (("--data", "nowhere"), 1, "^error: .*nowhere"),
@@ -210,7 +267,7 @@ def test_bad_input_is_refused_in_one_line(arguments, status, message, run, tmp_p
     mc.training.save_checkpoint(tmp_path / "other_script.npz", net, optimizer, progress, task, {})
     mc.training.save_checkpoint(tmp_path / "other_network.npz", net, optimizer, progress, task, SETTINGS)
     before = sorted(tmp_path.iterdir())
-    assert fails_with(run(SCRIPT, *arguments, "--workers", 1, cwd=tmp_path), status, message)
+    assert fails_with(run(SCRIPT, *arguments, cwd=tmp_path), status, message)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -218,5 +275,5 @@ def test_help_names_every_option(run, tmp_path):
     status, output, _ = run(SCRIPT, "--help", cwd=tmp_path)
     assert status == 0
     for option in ("data", "epochs", "batch-size", "lr", "momentum", "weight-decay", "loss", "backend", "seed",
-                   "workers", "output", "resume", "no-plots", "quiet"):  # fmt: skip
+                   "threads", "output", "resume", "no-plots", "quiet"):  # fmt: skip
         assert re.search(rf"^  --{option}\b", output, re.M), option

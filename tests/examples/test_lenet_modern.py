@@ -20,13 +20,13 @@ def test_the_two_line_formats(run, tmp_path):
 
 def test_bad_input(run, tmp_path):
     for arguments, message in ((("--epochs", 0), "error: epochs must be at least 1, got 0\n"),
-                               (("--workers", 0), "error: workers must be at least 1, got 0\n"),
+                               (("--threads", 0), "error: threads must be at least 1, got 0\n"),
                                (("--data", "nowhere"), "error: .*nowhere.*\n")):  # fmt: skip
         status, _, errors = run(SCRIPT, *arguments, cwd=tmp_path)
         assert status == 1 and re.fullmatch(message, errors), errors
 
 
 def test_a_rate_that_is_too_large(run, tmp_path):
-    status, _, errors = run(SCRIPT, "--lr", 100, "--workers", 2, cwd=tmp_path)
+    status, _, errors = run(SCRIPT, "--lr", 100, "--threads", 2, cwd=tmp_path)
     assert status == 1
     assert re.fullmatch(r"error: the loss is \S+ in epoch 1, batch \d+, at lr 100: try a smaller lr\n", errors), errors

@@ -6,6 +6,7 @@ import pytest
 import minicnn as mc
 from minicnn import files
 from minicnn.errors import CheckpointError
+from minicnn.serialization import save_npz
 from minicnn.training import load_checkpoint, save_checkpoint
 
 
@@ -97,3 +98,74 @@ def test_a_network_saved_on_one_dtype_loads_on_another(tmp_path):
     double = net_and_optimizer()[0].to(dtype="float64").load(tmp_path / "n.npz")
     assert double.vector.values.dtype == np.float64
     np.testing.assert_array_equal(double.vector.values, net.vector.values)
+
+
+# ------------------------------------------------------------------------------- what version 0.1 has written
+
+
+def small_convolutions():
+    rng = np.random.default_rng(0)
+    return mc.Sequential({
+        "full": mc.Conv2d(1, 3, (2, 3), rng=rng), "table": mc.Conv2d(3, 2, 2, connections=[[0, 2], [1]], rng=rng),
+        "covers": mc.Conv2d(2, 4, (26, 25), rng=rng), "flatten": mc.Flatten(), "out": mc.Linear(4, 10, rng=rng),
+    }, preprocess=mc.data.UNIT)  # fmt: skip
+
+
+def in_the_order_of_0_1(network, arrays):
+    """A vector as version 0.1 had it: weights (o, c, ky, kx) of all connections in the order o, ky, c, kx."""
+    return np.concatenate([
+        (a.swapaxes(1, 2) if a.ndim == 4 else a).reshape(-1) for a in (arrays[p.name] for p in network.parameters())
+    ])  # fmt: skip
+
+
+def write_as_0_1(path, network, vectors, progress, task, config):
+    """A checkpoint of version 0.1: it said nothing of the vectors' order, and its config had ``workers``."""
+    arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
+    arrays.update({f"optimizer/{name}": in_the_order_of_0_1(network, a) for name, a in vectors.items()})
+    facts = {"kind": "checkpoint", "progress": progress, "task": task, "config": {**config, "workers": 2}}
+    save_npz(path, arrays, facts)
+
+
+@pytest.mark.parametrize("second_order", [False, True])
+def test_vectors_of_version_0_1_end_up_at_the_right_weights(tmp_path, second_order):
+    def new():
+        net = small_convolutions()
+        if second_order:
+            return net, mc.optim.StochasticDiagonalLM(net.parameters(), 0.1, momentum=0.9)
+        return net, mc.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+
+    net, _ = new()
+    rng = np.random.default_rng(1)
+    names = ["velocity0", "curvature"] if second_order else ["velocity0"]
+    vectors = {name: {p.name: rng.random(p.shape, "float32") for p in net.parameters()} for name in names}
+    write_as_0_1(tmp_path / "old.npz", net, vectors, {"epoch": 3}, {"samples": 5}, {"lr": 0.1})
+    other, optimizer = new()
+    progress, config = load_checkpoint(tmp_path / "old.npz", other, optimizer)
+    assert (progress, config["lr"]) == ({"epoch": 3}, 0.1)
+    state = optimizer.state_dict(np.asarray)
+    for name in names:
+        expected = np.concatenate([vectors[name][p.name].reshape(-1) for p in net.parameters()])
+        assert np.array_equal(state[name], expected)
+    save_checkpoint(tmp_path / "new.npz", other, optimizer, progress, {"samples": 5}, config)
+    again, its_optimizer = new()
+    load_checkpoint(tmp_path / "new.npz", again, its_optimizer)
+    assert all(np.array_equal(a, state[name]) for name, a in its_optimizer.state_dict(np.asarray).items())
+
+
+def test_a_run_of_version_0_1_goes_on_as_if_this_one_had_begun_it(tmp_path):
+    digits = mc.data.load_sample()[0].subset(slice(96))
+
+    def train(**how):
+        net = small_convolutions()
+        optimizer = mc.optim.SGD(net.parameters(), 0.01, momentum=0.9)
+        mc.training.fit(net, mc.losses.CrossEntropyLoss(), optimizer, digits, batch_size=32, progress=False, **how)
+        return net, optimizer
+
+    whole, _ = train(epochs=2)
+    net, optimizer = train(epochs=1, checkpoint=tmp_path / "new.npz")
+    facts = mc.training.read_facts(tmp_path / "new.npz")[1]
+    pieces = np.split(optimizer.velocities[0], np.cumsum([p.size for p in net.parameters()])[:-1])
+    velocities = {p.name: piece.reshape(p.shape) for p, piece in zip(net.parameters(), pieces)}
+    write_as_0_1(tmp_path / "old.npz", net, {"velocity0": velocities}, facts["progress"], facts["task"], {})
+    resumed, _ = train(epochs=2, resume=tmp_path / "old.npz")
+    assert np.array_equal(resumed.vector.values, whole.vector.values)

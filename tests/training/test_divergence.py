@@ -32,12 +32,12 @@ def explode(digits, step, *, lr=1e38, epochs=3, **how):
                         progress=False, **how)  # fmt: skip
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_in_the_first_epoch_no_checkpoint_is_promised(digits, tmp_path, workers):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_in_the_first_epoch_no_checkpoint_is_promised(digits, tmp_path, threads):
     path = tmp_path / "c.npz"
     path.write_text("an earlier run's")
     with pytest.raises(DivergedError, match=r"the loss is \S+ in epoch 1, batch 2, at lr 0.001: try a smaller lr$"):
-        explode(digits, 1, checkpoint=path, workers=workers)
+        explode(digits, 1, checkpoint=path, threads=threads)
     assert path.read_text() == "an earlier run's"
 
 

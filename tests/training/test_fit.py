@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import minicnn as mc
 from minicnn.errors import CheckpointError, DivergedError
 from minicnn.training import History, evaluate, fit
+from minicnn.training.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +53,21 @@ def test_both_criteria_of_the_paper_learn(loss):
     assert history[-1]["train_error"] < 0.25 < 0.5 < history[0]["train_error"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_equal_seeds_give_bit_equal_weights(digits, workers):
-    first, _ = train(digits, workers=workers)
-    again, _ = train(digits, workers=workers)
-    other, _ = train(digits, workers=workers, seed=1)
-    assert np.array_equal(first.vector.values, again.vector.values)
-    assert not np.array_equal(first.vector.values, other.vector.values)
+def test_equal_seeds_give_bit_equal_weights(digits):
+    first, again, other = (train(digits, seed=seed)[0].vector.values for seed in (0, 0, 1))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_two_workers_agree_with_one_to_rounding(digits):
-    one, alone = train(digits, workers=1)
-    two, together = train(digits, workers=2)
-    np.testing.assert_allclose(two.vector.values, one.vector.values, atol=2e-4)
-    assert together[-1]["train_loss"] == pytest.approx(alone[-1]["train_loss"], rel=1e-3)
+@pytest.mark.parametrize("batch_size", [1, 32, 200])
+@pytest.mark.parametrize("threads", [2, 3, None, 1_000_000])
+def test_any_number_of_threads_gives_the_bits_of_one(digits, threads, batch_size):
+    how = {"epochs": 1 if batch_size == 1 else 2, "batch_size": batch_size}
+    one, alone = train(digits, threads=1, **how)
+    before = threading.active_count()
+    many, together = train(digits, threads=threads, **how)
+    assert np.array_equal(many.vector.values, one.vector.values)
+    assert [r["train_loss"] for r in together] == [r["train_loss"] for r in alone]
+    assert threading.active_count() == before
 
 
 def test_a_record_holds_what_the_docstring_says(digits, tmp_path):
@@ -89,34 +92,57 @@ def test_the_schedule_sets_the_rate_within_the_epoch(digits):
     assert seen == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_resuming_is_bit_equal_to_never_stopping(digits, tmp_path, workers):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_resuming_is_bit_equal_to_never_stopping(digits, tmp_path, threads):
     path = tmp_path / "c.npz"
-    whole, history = train(digits, epochs=3, workers=workers)
-    train(digits, epochs=1, workers=workers, checkpoint=path)
-    resumed, continued = train(digits, net=small_net(7), epochs=3, workers=workers, resume=path)
+    whole, history = train(digits, epochs=3, threads=threads)
+    train(digits, epochs=1, threads=threads, checkpoint=path)
+    resumed, continued = train(digits, net=small_net(7), epochs=3, threads=3 - threads, resume=path)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
     assert [r["train_loss"] for r in continued] == [r["train_loss"] for r in history]
     assert [r["test_error"] for r in continued] == [r["test_error"] for r in history]
 
 
-def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on_bit_equal(digits, tmp_path):
-    path = tmp_path / "c.npz"
-    whole, history = train(digits, epochs=2)
-    steps = []
+class Untouched(mc.Flatten):
+    """A layer of a user's own, which the compiler does not know."""
 
-    def interrupt_in_the_second_epoch(epoch):
-        steps.append(epoch)
-        if len(steps) == 10:  # 7 steps an epoch
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("step", [7, 8])
+def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on_bit_equal(digits, tmp_path, monkeypatch, step, known):
+    """After the last step of the first epoch, and after the first one of the second."""
+
+    def net(seed):
+        layers = {layer.name: layer for layer in small_net(seed)}
+        return mc.Sequential(layers if known else {**layers, "flatten": Untouched()}, preprocess=mc.data.LENET5_1998)
+
+    path, add, steps = tmp_path / "c.npz", Progress.add, []
+    whole, history = train(digits, net=net(0), epochs=2)
+
+    def interrupting(self, *numbers):
+        add(self, *numbers)
+        steps.append(numbers)
+        if len(steps) == step:
             os.kill(os.getpid(), signal.SIGINT)
-        return 0.05
 
-    _, stopped = train(digits, epochs=2, checkpoint=path, schedule=interrupt_in_the_second_epoch)
-    assert stopped.interrupted and len(stopped) == 1 and len(steps) == 10
-    resumed, continued = train(digits, net=small_net(7), epochs=2, resume=path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "add", interrupting)
+        _, stopped = train(digits, net=net(0), epochs=2, checkpoint=path)
+    assert stopped.interrupted and len(stopped) == 1
+    assert mc.training.read_facts(path)[1]["progress"]["batch"] == step - 7
+    resumed, continued = train(digits, net=net(7), epochs=2, resume=path)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
     assert [r["train_loss"] for r in continued] == [r["train_loss"] for r in history]
     assert not continued.interrupted
+
+
+def test_a_second_ctrl_c_ends_at_once(digits):
+    def interrupt_twice(epoch):
+        signal.raise_signal(signal.SIGINT)
+        return 0.05
+
+    with pytest.raises(KeyboardInterrupt):
+        train(digits, schedule=interrupt_twice)
 
 
 def test_ctrl_c_works_as_before_after_training(digits):
@@ -162,7 +188,8 @@ def test_training_changes_no_image(digits):
         ({"epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
         ({"batch_size": 2.5}, TypeError, "batch_size must be an integer"),
-        ({"workers": 0}, ValueError, "workers must be at least 1"),
+        ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
+        ({"threads": 1.5}, TypeError, "threads must be an integer"),
     ],
 )
 def test_settings_that_make_no_sense(digits, how, error, words):
