@@ -63,4 +63,4 @@ def test_it_runs_top_to_bottom(notebook, tmp_path, monkeypatch):
     assert text.count("agree to") >= 25
     assert "60,000" in text
     warnings = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
-    assert not warnings, warnings
+    assert all(text.startswith("minicnn compiles its loops") for text in warnings), warnings
