@@ -4,8 +4,8 @@
     dense_input_gradient    dx = W^T d · f'(x),  f' in terms of x = f(...)
     dense_weight_gradient   dW += d x^T,  db += the sum of d's columns
 
-What makes it fast. The loop over the samples is innermost and as long as a vector; its body has the products of TERMS
-neighbouring terms of the sum, so that a partial sum is loaded and stored once for TERMS products, and the next
+What makes it fast. The loop over the samples is innermost and as long as a vector; its body has the products of up to
+eight neighbouring terms of the sum, so that a partial sum is loaded and stored once for eight products, and the next
 unit's sums need not wait for it. The weights' gradient runs over k instead, N products at a time, through a transposed
 copy of x. With one sample the loops run over k throughout.
 """
@@ -16,13 +16,18 @@ import numpy as np
 from minicnn.kernels.cpu.jit import compiled, full_width
 from minicnn.kernels.cpu.squash import squash
 
-TERMS = 8
+MOST_TERMS = 8
+
+
+def terms_at_once(count):
+    """How many terms of a sum of ``count`` are taken at once: the largest divisor that is small enough."""
+    return max(terms for terms in range(1, MOST_TERMS + 1) if count % terms == 0)
 
 
 @functools.cache
 def dense(real, features, units, samples, squashing):
     """kernel(x, weights, bias, y): x (K·N,), weights (M, K), bias (M,), y (M, N)."""
-    whole, rest = features // TERMS * TERMS, features % TERMS
+    step = terms_at_once(features)
     squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
 
     @compiled
@@ -31,22 +36,13 @@ def dense(real, features, units, samples, squashing):
         for o in range(units):
             for n in range(samples):
                 y[o, n] = bias[o]
-        for k in range(0, whole, TERMS):
+        for k in range(0, features, step):
             terms = x[k * samples :]
             for o in range(units):
-                w, s = weights[o, k : k + TERMS], y[o]
+                w, s = weights[o, k:], y[o]
                 for n in range(samples):
                     total = s[n]
-                    for t in range(TERMS):
-                        total += w[t] * terms[t * samples + n]
-                    s[n] = total
-        if rest:
-            terms = x[whole * samples :]
-            for o in range(units):
-                w, s = weights[o, whole:], y[o]
-                for n in range(samples):
-                    total = s[n]
-                    for t in range(rest):
+                    for t in range(step):
                         total += w[t] * terms[t * samples + n]
                     s[n] = total
         if squashed:
@@ -69,9 +65,9 @@ def dense(real, features, units, samples, squashing):
 @functools.cache
 def dense_input_gradient(real, features, units, samples, squashing):
     """kernel(d, weights, x, dx): d (M·N,), weights (M·K,), x and dx (K·N,)."""
-    whole, rest, zero = units // TERMS * TERMS, units % TERMS, real(0)
-    # one loop for both cases: over the samples with a weight for each term, or, with one sample, over k
-    blocks, length, step = (features, samples, 1) if samples > 1 else (1, features, features)
+    step, zero = terms_at_once(units), real(0)
+    # one loop for both cases: for each k over the samples, or, with one sample, over k
+    blocks, length = (features, samples) if samples > 1 else (1, features)
     squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
     square, factor, single = A * A, S / A, samples == 1
 
@@ -80,25 +76,13 @@ def dense_input_gradient(real, features, units, samples, squashing):
         full_width()
         for i in range(features * samples):
             dx[i] = zero
-        for o in range(0, whole, TERMS):
+        for o in range(0, units, step):
             w, terms = weights[o * features :], d[o * samples :]
             for block in range(blocks):
-                s, column = dx[block * length :], w[block * step :]
+                s, column = dx[block * length :], w[block:]
                 for i in range(length):
                     total = s[i]
-                    for t in range(TERMS):
-                        if single:
-                            total += column[t * features + i] * terms[t]
-                        else:
-                            total += column[t * features] * terms[t * samples + i]
-                    s[i] = total
-        if rest:
-            w, terms = weights[whole * features :], d[whole * samples :]
-            for block in range(blocks):
-                s, column = dx[block * length :], w[block * step :]
-                for i in range(length):
-                    total = s[i]
-                    for t in range(rest):
+                    for t in range(step):
                         if single:
                             total += column[t * features + i] * terms[t]
                         else:

@@ -14,14 +14,13 @@ import functools
 import math
 
 from minicnn.kernels.cpu.jit import compiled, full_width
-
-TERMS = 4
+from minicnn.kernels.cpu.product import terms_at_once
 
 
 @functools.cache
 def squared_distances(real, features, classes, samples):
     """kernel(x, prototypes, y): x (J·N,), prototypes (K, J), y (K, N)."""
-    whole, rest, zero = features // TERMS * TERMS, features % TERMS, real(0)
+    step, zero = terms_at_once(features), real(0)
 
     @compiled
     def kernel(x, prototypes, y):
@@ -30,18 +29,11 @@ def squared_distances(real, features, classes, samples):
             s = y[i]
             for n in range(samples):
                 s[n] = zero
-            for j in range(0, whole, TERMS):
+            for j in range(0, features, step):
                 terms, w = x[j * samples :], prototypes[i, j:]
                 for n in range(samples):
                     total = s[n]
-                    for t in range(TERMS):
-                        total += (terms[t * samples + n] - w[t]) ** 2
-                    s[n] = total
-            if rest:
-                terms, w = x[whole * samples :], prototypes[i, whole:]
-                for n in range(samples):
-                    total = s[n]
-                    for t in range(rest):
+                    for t in range(step):
                         total += (terms[t * samples + n] - w[t]) ** 2
                     s[n] = total
 

@@ -66,9 +66,7 @@ class Epoch:
                 for step in range(first, end):
                     self.optimizer.lr = rates[done + step]
                     yield group[step], rates[done + step], float(tables[3][step]), int(tables[4][step])
-                if end < last:
-                    return
-                first = last
+                first = end
             done += len(group)
 
     def _as_many_as_fit(self, batches):

@@ -10,6 +10,7 @@ the parts come together before it: it sees the whole batch at once.
 """
 
 import math
+import os
 
 import numpy as np
 
@@ -38,7 +39,11 @@ class Lanes:
         self.threads = min(threads, count)
         self.vectors = self._vectors(count)
         forms = [new_form() for _ in range(count if whole else self.threads)]
-        self.lanes = [Lane(self, i, count, forms[i % len(forms)].again(), self.vectors[i]) for i in range(count)]
+        self.lanes = []
+        for i in range(count):
+            self.lanes.append(Lane(self, i, count, forms[i % len(forms)].again(), self.vectors[i]))
+            if i == 0 and whole:
+                _check_memory(count * sum(a.nbytes for a in forms[0].made), most)
         self.joins = self.lanes[0].program.joins
         self.sums = {}
 
@@ -127,6 +132,18 @@ class Lanes:
 
     def _is_mean(self):
         return getattr(self.loss, "reduction", "mean") == "mean"
+
+
+def _check_memory(needed, batch_size):
+    """MemoryError where the arrays of all parts of a batch do not fit; the system would hand them out and then fail."""
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise MemoryError(
+            f"batch_size {batch_size:,} needs {needed / 2**30:,.1f} GiB where a layer, criterion or preprocessing sees "
+            f"the whole batch at once; this machine has {there / 2**30:,.1f} GiB"
+        )
 
 
 class Lane:

@@ -32,7 +32,8 @@ class Steps:
     methods; dataset: what has ``images`` and ``labels``; batch_size: of the largest batch; threads: how many may share
     a batch on the CPU, by default all cores; the weights do not depend on it.
 
-    A context manager: threads end with the block. Raises ValueError for labels that the network has no output for.
+    A context manager: threads end with the block. Raises ValueError for labels that the network has no output for, and
+    MemoryError for a batch that is too large where a layer must see all of it at once.
     """
 
     def __init__(self, network, loss, optimizer, dataset, batch_size, threads=None):
@@ -56,11 +57,8 @@ class Steps:
     def _build(self):
         network, samples = self.network, part_size(self.network, self.most)
         data = self.images, self.labels, samples, self.most, self.team, self.threads
-        self.whole_epochs = (
-            compiles_loops(network)
-            and self.known
-            and not needs_whole_batch(network, self.loss, self.images)
-        )
+        together = needs_whole_batch(network, self.loss, self.images)
+        self.whole_epochs = compiles_loops(network) and self.known and not together
         if self.whole_epochs:
             self.runs = Epoch(network, self.loss, self.optimizer, *data)
         else:
