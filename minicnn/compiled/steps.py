@@ -83,9 +83,12 @@ class Steps:
     # ------------------------------------------------------------------------------------------ the optimizer
 
     def _knows_optimizer(self):
-        """Whether its step is a primitive: SGD, or what is derived from it here, on the whole network."""
+        """Whether its step is a primitive: SGD, or what is derived from it here, on the whole network.
+
+        Not where somebody has put a step of his own in its place, as ``mc.inspect.UpdateRatios`` does.
+        """
         optimizer, vector = self.optimizer, self.network.vector
-        known = type(optimizer) in (SGD, StochasticDiagonalLM)
+        known = type(optimizer) in (SGD, StochasticDiagonalLM) and "step" not in vars(optimizer)
         return known and optimizer.stretches[0][0] is vector.values
 
     def _compiled_update(self):
