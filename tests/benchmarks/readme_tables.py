@@ -53,12 +53,13 @@ def speed_of(results):
     versions = ", ".join(f"{who} {about[package]}" for who, package in
                          (("Python", "python"), ("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch"),
                           ("JAX", "jax")))  # fmt: skip
+    megabytes = memory["minicnn, while compiling"]
     rows += ["", f"Medians of {about['rounds']} rounds, the candidates in turn, on {about['cores']} cores of an "
              f"{about['processor']} with {vectors}: {versions}. {REFERENCE} uses all cores ({ONE_THREAD}: one). The "
              f"machine's own float32 matrix products run at {peak / 1e9:.0f} GFLOP/s; a training step of LeNet-5 in "
              f"batches of 64 reaches {share:.0%} of that. From the start of a process to its first step take "
-             f"{seconds['compiling']:.0f} s where loops must be compiled "
-             f"({memory['minicnn, while compiling']:.0f} MB), and {seconds['loading']:.1f} s from then on."]  # fmt: skip
+             f"{seconds['compiling']:.0f} s where loops must be compiled ({megabytes:.0f} MB), "
+             f"and {seconds['loading']:.1f} s from then on."]  # fmt: skip
     return "\n".join(rows)
 
 
