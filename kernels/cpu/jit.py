@@ -49,7 +49,8 @@ def helper(function):
 @functools.cache
 def part_of_another(kernel):
     """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it."""
-    return compiled(kernel.py_func, cache=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    how = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "fastmath": kernel.targetoptions["fastmath"]}
+    return compiled(kernel.py_func, cache=False, **how)
 
 
 def specialised(function, name, **functions):

@@ -42,9 +42,12 @@ def gradient_sum(real):
 
 @functools.cache
 def sgd(real, has_rates, has_momentum, nesterov):
-    """kernel(w, gradient, v, rates, settings): settings = (lr, momentum, weight_decay); rates (P,) if it has them."""
+    """kernel(w, gradient, v, rates, settings): settings = (lr, momentum, weight_decay); rates (P,) if it has them.
 
-    @compiled
+    Product and sum are rounded one after the other, as NumPy does it: the same bits as ``optimizer.step()``.
+    """
+
+    @functools.partial(compiled, fastmath=False)
     def kernel(w, gradient, v, rates, settings):
         full_width()
         lr, momentum, weight_decay = settings[0], settings[1], settings[2]

@@ -14,17 +14,34 @@ def thread_count(threads=None):
     return available_cores() if threads is None else positive("threads", threads)
 
 
+class Share:
+    """What one thread does of a job; ``give_up`` is called where it fails."""
+
+    def __init__(self, job, thread, give_up):
+        self.job, self.thread, self.give_up = job, thread, give_up
+        self.done, self.failure = threading.Event(), None
+
+    def run(self):
+        try:
+            self.job(self.thread)
+        except BaseException as error:
+            self.failure = error
+            self.give_up()
+        finally:
+            self.done.set()
+
+
 class Team:
     """``run(job, threads)`` calls job(0), job(1), ... each in a thread of its own, the first in the caller's.
 
     It returns when all are done. Threads start when they are first needed and end with the block. An exception in one
-    of them, Ctrl-C included, is raised by ``run`` after the others are done; ``give_up`` is called first, for threads
-    that wait for one which has failed. NumPy's warnings of overflow and of invalid values are off in all threads:
-    whoever trains looks at the loss itself.
+    of them, Ctrl-C included, is raised by ``run`` after the others are done; ``give_up`` is called at once, for those
+    who may be waiting for the one that failed. NumPy's warnings of overflow and of invalid values are off in all
+    threads: whoever trains looks at the loss itself.
     """
 
     def __init__(self):
-        self.inboxes, self.threads, self.done = [], [], SimpleQueue()
+        self.inboxes, self.threads = [], []
 
     def __enter__(self):
         self._errstate = np.errstate(over="ignore", invalid="ignore")
@@ -39,37 +56,37 @@ class Team:
         self.inboxes, self.threads = [], []
         self._errstate.__exit__(*error)
 
-    def run(self, job, threads, give_up=None):
+    def run(self, job, threads, give_up=lambda: None):
         while len(self.inboxes) < threads - 1:
-            inbox = SimpleQueue()
-            thread = threading.Thread(target=self._work, args=(inbox,), daemon=True, name="minicnn")
-            thread.start()
-            self.threads.append(thread)
-            self.inboxes.append(inbox)
-        left, failure = threads - 1, None
+            self._start()
+        shares, given = [Share(job, thread, give_up) for thread in range(threads)], []
         try:
-            for thread, inbox in enumerate(self.inboxes[: threads - 1], start=1):
-                inbox.put((job, thread))
+            for inbox, share in zip(self.inboxes, shares[1:]):
+                inbox.put(share)
+                given.append(share)
             job(0)
         except BaseException as error:
-            failure = error
-        while left:
-            try:
-                if failure is not None and give_up is not None:
+            shares[0].failure = error
+            give_up()
+        for share in given:
+            while not share.done.is_set():
+                try:
+                    share.done.wait()
+                except KeyboardInterrupt as error:
+                    shares[0].failure = error
                     give_up()
-                failure = self.done.get() or failure
-                left -= 1
-            except KeyboardInterrupt as error:
-                failure = error
-        if failure is not None:
-            raise failure
+        for share in shares:
+            if share.failure is not None:
+                raise share.failure
+
+    def _start(self):
+        inbox = SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(inbox,), daemon=True, name="minicnn")
+        thread.start()
+        self.threads.append(thread)
+        self.inboxes.append(inbox)
 
     def _work(self, inbox):
         with np.errstate(over="ignore", invalid="ignore"):
-            while (task := inbox.get()) is not None:
-                job, thread = task
-                try:
-                    job(thread)
-                    self.done.put(None)
-                except BaseException as error:
-                    self.done.put(error)
+            while (share := inbox.get()) is not None:
+                share.run()

@@ -10,8 +10,8 @@ class UpdateRatios:
     A rule of thumb: about 0.001 is a healthy step; far more and the weights are thrown about, far less and they
     hardly learn. Biases are left out, since they begin near 0.
 
-    every: look at every so many steps only. The optimizer is as it was after the block; within it, training calls its
-    ``step`` itself in place of the compiled one, with the same result but for rounding.
+    every: look at every so many steps only. The optimizer behaves as before, and is as it was after the block;
+    within it, training calls ``step`` in place of the compiled update, with the same bits as the result.
     """
 
     def __init__(self, net, optimizer, every=1):

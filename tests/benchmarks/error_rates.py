@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import minicnn as mc
+from minicnn.backend.cores import available_cores
 from minicnn.files import atomic_write
 from minicnn.training import RECIPES, Recipe, fit
 
@@ -64,7 +65,7 @@ class Run:
         recipe = self.recipe.settings()
         return {**recipe, "distortion": distortion, "passes": self.passes, "validation": self.validation}
 
-    def __call__(self, seed, data, scratch):
+    def __call__(self, seed, data, scratch, threads=None):
         """Train, resuming what an interrupted call left in the directory scratch -> its line of the results.
 
         Raises ValueError if what was left has other settings, KeyboardInterrupt if Ctrl-C stops this call, too.
@@ -80,7 +81,7 @@ class Run:
         history = fit(
             net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,
             batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=seed, augment=self.distortion,
-            checkpoint=checkpoint, resume=resume, config=settings, progress=False,
+            threads=threads, checkpoint=checkpoint, resume=resume, config=settings, progress=False,
         )  # fmt: skip
         if history.interrupted:
             raise KeyboardInterrupt
@@ -225,7 +226,8 @@ def train_all(todo, results, data, jobs):
     scratch = results.path.with_suffix(".running")
     scratch.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(run, seed, data, scratch) for run, seed in todo]
+        threads = max(1, available_cores() // jobs)  # which no result depends on
+        running = [pool.submit(run, seed, data, scratch, threads) for run, seed in todo]
         try:
             for future in as_completed(running):
                 line = future.result()

@@ -1,166 +1,182 @@
-"""Where a training step of LeNet-5 spends its time: microseconds an image by layer and by primitive, one thread.
+"""Where a training step of LeNet-5 spends its time: microseconds an image by primitive, on one thread.
 
-Beside each layer stands what it must cost at least: the multiplications and additions of its products, and the bytes
-of what it must read and write; and PyTorch's time for the same layer, on one thread too, where PyTorch is installed.
+Each primitive of the compiled step is run by itself, over the arrays of a real step. Beside it stands how fast its
+multiplications and additions come, and this machine's own matrix products, the fastest there is. Last the whole step,
+which also adds up the parts' gradients and updates the weights. Needs Numba.
 
     python tests/benchmarks/profile_layers.py --picture tests/benchmarks/results/profile_layers.png
 """
 
 import argparse
 import statistics
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 import minicnn as mc
-from minicnn.models.lenet5 import INPUT_SHAPE
+from minicnn.compiled import loops
+from minicnn.compiled.cpu import CpuForm
+from minicnn.compiled.forms import part_size
+from minicnn.compiled.program import Program
+from minicnn.compiled.steps import Steps
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-PRIMITIVES = ("im2col", "sum_of_products", "conv_input_gradient", "outer_products", "map_sums", "map_products",
-              "squared_distances", "scaled_tanh", "scaled_tanh_backward", "window_sum", "window_spread")  # fmt: skip
-
-
-class Stopwatch:
-    """Times methods of objects: ``times[label]`` is the list of how long each call took, in seconds."""
-
-    def __init__(self):
-        self.times = {}
-
-    def watch(self, owner, method, label):
-        function = getattr(owner, method)
-
-        def timed(*args, **how):
-            start = time.perf_counter()
-            result = function(*args, **how)
-            self.times.setdefault(label, []).append(time.perf_counter() - start)
-            return result
-
-        setattr(owner, method, timed)
-
-    def per_step(self, label, steps):
-        """Microseconds a step: the median call times the calls a step."""
-        calls = self.times.get(label, [])
-        return 1e6 * statistics.median(calls) * len(calls) / steps if calls else 0.0
+BATCH = 64
+REPEATED = 8
+"""Times that a primitive is computed in one call, for a call from Python takes as long as a small primitive."""
+TITLES = {
+    "convolution": "convolution, squashing", "convolution_weight_gradient": "weight gradient",
+    "convolution_input_gradient": "input gradient", "dense": "matrix product, squashing",
+    "dense_weight_gradient": "weight gradient", "dense_input_gradient": "input gradient",
+    "subsampling": "subsampling, squashing", "subsampling_backward": "all its gradients",
+    "gather": "the bytes become pixels", "rbf_criterion": "distances, loss, their gradients",
+}  # fmt: skip
 
 
-def profile_ours(samples, steps):
-    """-> ({layer: (forward, backward)}, {primitive: time}), microseconds an image, of whole training steps."""
-    from minicnn.training.step import GradientStep
+@dataclass
+class Line:
+    """A primitive of the step. products: multiplications and additions an image, 0 where there are hardly any."""
 
-    def run(watch_layers):
-        train, net, loss = mc.data.load_sample()[0], mc.models.lenet5(rng=0), mc.losses.MAPLoss()
-        rng, stopwatch = np.random.default_rng(0), Stopwatch()
-        with GradientStep(net, loss, train) as step:
-            for _ in range(30):
-                step(rng.integers(0, len(train), samples))
-            for layer in net if watch_layers else ():
-                stopwatch.watch(layer, "forward", (layer.name, 0))
-                stopwatch.watch(layer, "backward", (layer.name, 1))
-            for backend in {id(layer.backend): layer.backend for layer in net}.values() if not watch_layers else ():
-                for name in PRIMITIVES:
-                    stopwatch.watch(backend, name, name)
-            for _ in range(steps):
-                step(rng.integers(0, len(train), samples))
-        return net, stopwatch
+    layer: str
+    primitive: str
+    calls: list
+    products: int
+    microseconds: float = 0.0
 
-    net, stopwatch = run(watch_layers=True)
-    layers = {
-        layer.name: tuple(stopwatch.per_step((layer.name, way), steps) / samples for way in (0, 1)) for layer in net
-    }
-    _, stopwatch = run(watch_layers=False)
-    return layers, {name: stopwatch.per_step(name, steps) / samples for name in PRIMITIVES}
+    @property
+    def backward(self):
+        return "gradient" in self.primitive or "backward" in self.primitive
+
+    @property
+    def title(self):
+        return f"{self.layer}  {TITLES[self.primitive]}".strip()
+
+    @property
+    def flops(self):
+        """Multiplications and additions a second; None where there are hardly any."""
+        return self.products / (1e-6 * self.microseconds) if self.products else None
 
 
-def profile_torch(samples, steps):
-    """{layer: (forward, backward)} of PyTorch's modules one by one, on one thread; None without PyTorch."""
-    try:
-        import torch
-        import torch_lenet5
-    except ImportError:
-        return None
-    torch.set_num_threads(1)
-    model = torch_lenet5.lenet5()
-    names = [layer.name for layer in mc.models.lenet5(rng=0)]
-    x, layers = torch.randn(samples, *INPUT_SHAPE), {}
-    for name, module in zip(names, model):
-        x = x.detach().requires_grad_(name != names[0])
-        y = module(x)
-        dy, wanted = torch.ones_like(y), [*module.parameters(), *([x] if x.requires_grad else [])]
-        times = ([], [])
-        for _ in range(steps):
-            start = time.perf_counter()
-            y = module(x)
-            middle = time.perf_counter()
-            torch.autograd.grad(y, wanted, dy)
-            times[0].append(middle - start)
-            times[1].append(time.perf_counter() - middle)
-        layers[name] = tuple(1e6 * statistics.median(t) / samples for t in times)
-        x = y
-    return layers
+class Watched(CpuForm):
+    """The CPU's form, which also keeps what it has prepared: (primitive, its arguments, its calls)."""
+
+    def __init__(self, *how):
+        super().__init__(*how)
+        self.prepared = []
+
+    def prepare(self, primitive, *arguments):
+        calls = super().prepare(primitive, *arguments)
+        self.prepared.append((primitive, arguments, calls))
+        return calls
 
 
-def floors():
-    """{layer: (MFLOP, kB)} of one image, forwards and backwards: products three times, maps read and written twice."""
-    net, lines = mc.models.lenet5(rng=0), {}
-    for line in net.counts(INPUT_SHAPE):
-        products = 2 * line["connections"] if line["name"][0] in "CF" else 0
-        maps = np.prod(line["input"]) + np.prod(line["output"])
-        ways = 2 if line["name"] == "C1" else 3  # C1 needs no input gradient
-        lines[line["name"]] = ways * products / 1e6, 2 * 4 * maps / 1e3
-    return lines
+def lines_of_a_step(net, loss, digits):
+    """-> ([Line in the order of a step], samples of a part)."""
+    samples, form, gradient = part_size(net, BATCH), Watched(net.backend, net.dtype), np.zeros_like(net.vector.grads)
+    position, scale, result = np.array([0, samples]), np.full(1, 1 / BATCH, net.dtype), np.zeros(2)
+    data = digits.images, digits.labels, np.arange(samples), position
+    Program(net, form, samples, *data, loss, gradient, scale, result, bind=False)
+    owned = [(p.name.partition(".")[0], p.value) for p in net.parameters()]
+    stretches = np.split(gradient, np.cumsum([p.size for p in net.parameters()])[:-1])
+    owned += [(layer, stretch) for (layer, _), stretch in zip(list(owned), stretches)]
+    lines = []
+    for primitive, arguments, calls in form.prepared:
+        arrays = [a for a in arguments if isinstance(a, np.ndarray)]
+        owners = (layer for layer, own in owned if any(np.shares_memory(a, own) for a in arrays))
+        lines.append(Line(next(owners, ""), primitive, calls, products_of(primitive, arguments) / samples))
+    return lines, samples
 
 
-def draw(ours, theirs, path):
-    """Forward and backward of every layer as bars, ours beside PyTorch's; a squashing counts with its layer."""
-    from minicnn.plots.canvas import BLUE, ORANGE, sheet
+def products_of(primitive, arguments):
+    """Multiplications and additions of a convolution's or a fully connected layer's primitive."""
+    shapes = [a.shape for a in arguments if isinstance(a, np.ndarray)]
+    if primitive.startswith("convolution"):
+        window, connections = (next(a for a in arguments if hasattr(a, name)) for name in ("stride", "pairs"))
+        d = shapes[-1] if primitive == "convolution" else shapes[0]
+        return 2 * len(connections.pairs) * window.size[0] * window.size[1] * d[1] * d[2] * d[3]
+    if primitive == "dense":  # x, weights, ...
+        return 2 * np.prod(shapes[1]) * shapes[0][-1]
+    if primitive == "dense_input_gradient":  # d, weights, ...
+        return 2 * np.prod(shapes[1]) * shapes[0][-1]
+    if primitive == "dense_weight_gradient":  # d, x, ...
+        return 2 * shapes[0][0] * np.prod(shapes[1])
+    return 0
 
-    def joined(layers):
-        sums = {}
-        for name, times in layers.items():
-            key = name.split()[0]
-            sums[key] = tuple(a + b for a, b in zip(sums.get(key, (0, 0)), times))
-        return {name: times for name, times in sums.items() if name != "flatten"}
+
+def microseconds(function, rounds):
+    """The median of so many calls, after some that warm up."""
+    times = []
+    for _ in range(rounds + 5):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return 1e6 * statistics.median(times[5:])
+
+
+def whole_step(net, loss, digits, rounds):
+    """Microseconds an image of training as ``fit`` does it, on one thread."""
+    optimizer = mc.optim.SGD(net.parameters(), 1e-3, momentum=0.9)
+    batches = list(np.random.default_rng(0).integers(0, len(digits), (20, BATCH)))
+    with Steps(net, loss, optimizer, digits, BATCH, threads=1) as steps:
+        return microseconds(lambda: list(steps.epoch(batches, [1e-3] * 20)), rounds) / (20 * BATCH)
+
+
+def matrix_product_speed():
+    """FLOP/s of float32 products of 1024 x 1024 matrices."""
+    a, b = (np.random.default_rng(i).standard_normal((1024, 1024)).astype("float32") for i in (0, 1))
+    return 2 * 1024**3 / (1e-6 * microseconds(lambda: a @ b, 15))
+
+
+def draw(lines, whole, products, path):
+    """A bar a primitive in the order of a step, and behind it how fast its products come."""
+    from minicnn.plots.canvas import BLUE, GREY, ORANGE, sheet
 
     with sheet(path, layout="constrained") as figure:
         axes = figure.subplots()
-        groups = [("minicnn", BLUE, joined(ours))] + ([("PyTorch", ORANGE, joined(theirs))] if theirs else [])
-        for i, (who, colour, layers) in enumerate(groups):
-            at = np.arange(len(layers)) + (i - (len(groups) - 1) / 2) * 0.4
-            forward, backward = (np.array([times[way] for times in layers.values()]) for way in (0, 1))
-            total = forward.sum() + backward.sum()
-            axes.bar(at, forward, 0.38, color=colour, label=f"{who}, forward ({total:.0f} µs an image in all)")
-            axes.bar(at, backward, 0.38, bottom=forward, color=colour, alpha=0.5, label=f"{who}, backward")
-        axes.set_xticks(range(len(layers)), layers)
-        axes.set_ylabel("µs an image, one thread")
-        axes.legend(frameon=False)
-        figure.suptitle("A training step of LeNet-5, layer by layer (each with its squashing)")
+        at = range(len(lines) + 1)
+        rest = max(0.0, whole - sum(line.microseconds for line in lines))
+        times = [*(line.microseconds for line in lines), rest]
+        colours = [*(ORANGE if line.backward else BLUE for line in lines), GREY]
+        axes.barh(at, times, 0.75, color=colours)
+        axes.set_yticks(at, [*(line.title for line in lines), "sum of the parts, SGD, all else"], fontsize=11)
+        axes.invert_yaxis()
+        for i, line in enumerate(lines):
+            if line.flops:
+                text = f" {line.flops / 1e9:.0f} GFLOP/s, {line.flops / products:.0%}"
+                axes.text(line.microseconds, i, text, va="center", fontsize=11)
+        axes.set_xlim(0, 1.25 * max(times))
+        speed = f"{products / 1e9:.0f} GFLOP/s"
+        axes.set_xlabel(f"µs an image, one thread; %: of the speed of the machine's own matrix products, {speed}")
+        for colour, what in ((BLUE, "forwards"), (ORANGE, "backwards")):
+            axes.barh([0], [0], color=colour, label=what)
+        axes.legend(frameon=False, loc="upper right")
+        figure.suptitle(f"A training step of LeNet-5: {whole:.0f} µs an image")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=32, help="at once, as in a training step (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=300, help="default: %(default)s")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the layers' times there (PNG)")
+    parser.add_argument("--rounds", type=int, default=300, help="of each primitive (default: %(default)s)")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the times there (PNG)")
     args = parser.parse_args()
+    net, loss, digits = mc.models.lenet5(rng=0), mc.losses.MAPLoss(), mc.data.load_sample()[0]
+    lines, samples = lines_of_a_step(net, loss, digits)
     with threadpool_limits(1):
-        ours, primitives = profile_ours(args.samples, args.steps)
-        theirs = profile_torch(args.samples, args.steps)
-    least = floors()
-    print(f"{'layer':14}{'forward':>9}{'backward':>10}{'MFLOP':>8}{'kB':>7}{'PyTorch':>10}{'backward':>10}")
-    for name, (forward, backward) in ours.items():
-        flops, kilobytes = least.get(name, (0, 0))
-        text = f"{name:14}{forward:9.2f}{backward:10.2f}{flops or '':>8.3}{kilobytes or '':>7.3}"
-        print(text + ("{:10.2f}{:10.2f}".format(*theirs[name]) if theirs else ""))
-    print(f"{'all layers':14}{sum(f for f, _ in ours.values()):9.2f}{sum(b for _, b in ours.values()):10.2f}")
-    print("\nprimitive")
-    for name, microseconds in sorted(primitives.items(), key=lambda item: -item[1]):
-        print(f"{name:24}{microseconds:6.2f}")
+        products = matrix_product_speed()
+        for line in lines:
+            run = loops.sequence(line.calls * REPEATED)
+            line.microseconds = microseconds(run, args.rounds) / (REPEATED * samples)
+        whole = whole_step(net, loss, digits, max(3, args.rounds // 10))
+    print(f"{'layer':7}{'primitive':30}{'µs an image':>12}{'GFLOP/s':>10}{'of products':>13}")
+    for line in lines:
+        speed = f"{line.flops / 1e9:10.1f}{line.flops / products:13.0%}" if line.flops else ""
+        print(f"{line.layer:7}{line.primitive:30}{line.microseconds:12.2f}{speed}")
+    print(f"{'':7}{'all primitives':30}{sum(line.microseconds for line in lines):12.2f}")
+    print(f"{'':7}{'a whole step':30}{whole:12.2f}")
+    print(f"{'':7}{'matrix products 1024 x 1024':30}{'':12}{products / 1e9:10.1f}")
     if args.picture:
-        draw(ours, theirs, args.picture)
+        draw(lines, whole, products, args.picture)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from minicnn.files import atomic_write
 
 sys.path.insert(0, str(Path(__file__).parent))
 import error_rates
-from train_step import FLOPS_AN_IMAGE
+from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
-CANDIDATES = ("PyTorch eager", "minicnn, 1 worker", "minicnn, 2 workers", "torch.compile", "JAX jit")
 
 
 def load(name):
@@ -27,28 +26,48 @@ def lines_of(name):
 
 
 def speed():
-    """Images a second of every candidate, and its ratio to PyTorch eager."""
-    results = load("train_step.json")
-    rows = ["| images a second | " + " | ".join(CANDIDATES) + " |", "|---" * (1 + len(CANDIDATES)) + "|"]
-    for task, speeds in results["images_per_second"].items():
-        cells = []
-        for name in CANDIDATES:
-            if name not in speeds:
-                cells.append("–")
-                continue
-            ratio = "" if name == CANDIDATES[0] else f" ({speeds[name] / speeds[CANDIDATES[0]]:.1f}x)"
-            cells.append(f"{speeds[name]:,.0f}{ratio}")
+    """Images a second of every candidate, and its ratio to PyTorch eager; with narrower vectors, too, if measured."""
+    parts = [speed_of(load("train_step.json"))]
+    if (RESULTS / "train_step_avx2.json").exists():
+        parts += ["", speed_of(load("train_step_avx2.json"))]
+    return "\n".join(parts)
+
+
+def speed_of(results):
+    """A table of one file, and the sentences under it."""
+    about, speeds = results["about"], results["images_per_second"]
+    every = f"minicnn, {about['cores']} thread{'s'[: about['cores'] > 1]}"
+    names = dict.fromkeys((REFERENCE, "minicnn, 1 thread", every))  # then the others, as they come
+    names = list(names | dict.fromkeys(name for of_task in speeds.values() for name in of_task))
+    rows = ["| images a second | " + " | ".join(names) + " |", "|---" * (1 + len(names)) + "|"]
+    for task, of_task in speeds.items():
+        cells = [cell(of_task, name) for name in names]
         rows.append(f"| {task} | " + " | ".join(cells) + " |")
-    memory = results.get("peak_memory_mb", {})
-    cells = [f"{memory[name]:.0f} MB" if name in memory else "–" for name in CANDIDATES]
+    memory, seconds = results["peak_memory_mb"], results["seconds_to_first_step"]
+    cells = [f"{memory[name]:.0f} MB" if name in memory else "–" for name in names]
     rows.append("| peak memory, training on 60,000 digits | " + " | ".join(cells) + " |")
-    about, peak = results["about"], results["matrix_product_flops"]
-    share = results["images_per_second"]["LeNet-5 step, batch 64"]["minicnn, 2 workers"] * FLOPS_AN_IMAGE / peak
-    machine = f"{about['cores']} cores of an {about['processor']}, Python {about['python']}, NumPy {about['numpy']}"
-    rows += ["", f"Medians of {about['rounds']} rounds, the candidates in turn, on {machine}, PyTorch "
-             f"{about['torch']}, JAX {about['jax']}. The machine's own float32 matrix products run at "
-             f"{peak / 1e9:.0f} GFLOP/s; two workers reach {share:.0%} of that."]  # fmt: skip
+    peak, vectors = results["matrix_product_flops"], about["vectors"]
+    if vectors != about["widest_vectors"]:
+        vectors = f"**{vectors} only**, though it has {about['widest_vectors']}"
+    share = speeds["LeNet-5 step, batch 64"][every] * FLOPS_AN_IMAGE / peak
+    versions = ", ".join(f"{who} {about[package]}" for who, package in
+                         (("Python", "python"), ("NumPy", "numpy"), ("Numba", "numba"), ("PyTorch", "torch"),
+                          ("JAX", "jax")))  # fmt: skip
+    megabytes = memory["minicnn, while compiling"]
+    rows += ["", f"Medians of {about['rounds']} rounds, the candidates in turn, on {about['cores']} cores of an "
+             f"{about['processor']} with {vectors}: {versions}. {REFERENCE} uses all cores ({ONE_THREAD}: one). The "
+             f"machine's own float32 matrix products run at {peak / 1e9:.0f} GFLOP/s; a training step of LeNet-5 in "
+             f"batches of 64 reaches {share:.0%} of that. From the start of a process to its first step take "
+             f"{seconds['compiling']:.0f} s where loops must be compiled ({megabytes:.0f} MB), "
+             f"and {seconds['loading']:.1f} s from then on."]  # fmt: skip
     return "\n".join(rows)
+
+
+def cell(speeds, name):
+    if name not in speeds:
+        return "–"
+    ratio = "" if name == REFERENCE else f" ({speeds[name] / speeds[REFERENCE]:.1f}x)"
+    return f"{speeds[name]:,.0f}{ratio}"
 
 
 def errors():

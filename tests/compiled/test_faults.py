@@ -1,17 +1,21 @@
 """What may be wrong around a training run: nowhere to keep loops, damaged files, no Numba, other threads and processes.
 
-Each test trains a tiny network in a process of its own, as a user's script does, and compares the weights' bits.
+Most train a tiny network in a process of its own, as a user's script does, and compare the weights' bits.
 """
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from minicnn.compiled.threads import Team
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="without Numba nothing is compiled")
@@ -182,3 +186,32 @@ def test_a_million_threads_are_as_many_as_there_is_work_for(run, alone):
 def test_zero_threads_are_refused_by_name(run):
     code = "try: train(threads=0)\nexcept ValueError as error: print(error)"
     assert " ".join(run(code)[0]) == "threads must be at least 1, got 0"
+
+
+def test_a_thread_that_fails_keeps_nobody_waiting():
+    given_up = threading.Event()
+
+    def job(thread):
+        if thread == 2:
+            raise MemoryError("thread 2")
+        assert given_up.wait(60)
+
+    with Team() as team, pytest.raises(MemoryError, match="thread 2"):
+        team.run(job, 3, given_up.set)
+    with Team() as team:
+        team.run(lambda thread: None, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_while_others_work_is_raised_when_they_are_done():
+    done, given_up = [], threading.Event()
+
+    def job(thread):
+        if thread:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            assert given_up.wait(60)
+            done.append(thread)
+
+    with Team() as team, pytest.raises(KeyboardInterrupt):
+        team.run(job, 2, given_up.set)
+    assert done == [1]

@@ -139,6 +139,7 @@ def test_ctrl_c_leaves_a_checkpoint_from_which_the_run_goes_on_bit_equal(digits,
 def test_a_second_ctrl_c_ends_at_once(digits):
     def interrupt_twice(epoch):
         signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return 0.05
 
     with pytest.raises(KeyboardInterrupt):
