@@ -357,7 +357,7 @@ def test_a_batch_larger_than_memory(form, monkeypatch):
     monkeypatch.setattr("os.sysconf", lambda name: 1000)  # a machine with a million bytes
     net = small_network(Centre())
     optimizer = mc.optim.SGD(net.parameters(), 0.1)
-    with pytest.raises(MemoryError, match="batch_size 200 needs .* GiB where a layer"), \
+    with pytest.raises(MemoryError, match=r"batch_size 200 needs .* GiB where a layer"), \
             Steps(net, mc.losses.CrossEntropyLoss(), optimizer, digits(), 200, 1):  # fmt: skip
         pass
 
