@@ -8,8 +8,9 @@ import os
 
 from minicnn.kernels.cpu.jit import helper, numba
 
-PATIENCE = 2000
-"""Looks at the barrier before a waiting thread offers its core to others."""
+PATIENCE, LITTLE_LEFT = 2000, 500
+"""Looks at the barrier before a waiting thread offers its core to others, and offers before it falls asleep after all:
+by then a thread that it waits for has no core, and somebody else should have this one."""
 
 
 def arrive(barrier):
@@ -32,6 +33,10 @@ def offer_core():
     """Let another thread run, if one is waiting for this core."""
 
 
+def nap():
+    """Sleep for some 50 microseconds."""
+
+
 @helper
 def wait(barrier, threads):
     """Return True when all ``threads`` have arrived, False where one of them has given up."""
@@ -45,7 +50,9 @@ def wait(barrier, threads):
         if look(barrier, 2):
             return False
         looks += 1
-        if looks > PATIENCE:
+        if looks > PATIENCE + LITTLE_LEFT:
+            nap()
+        elif looks > PATIENCE:
             offer_core()
     return look(barrier, 2) == 0
 
@@ -88,6 +95,9 @@ if numba is not None:
     overload(put)(lambda barrier, index, value: lambda barrier, index, value: _put(barrier, index, value))
     if os.name == "posix":
         _sched_yield = numba.types.ExternalFunction("sched_yield", numba.types.int32())
+        _usleep = numba.types.ExternalFunction("usleep", numba.types.int32(numba.types.uint32))
         overload(offer_core)(lambda: lambda: _sched_yield())
+        overload(nap)(lambda: lambda: _usleep(50))
     else:
         overload(offer_core)(lambda: lambda: None)
+        overload(nap)(lambda: lambda: None)
