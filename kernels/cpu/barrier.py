@@ -90,14 +90,48 @@ if numba is not None:
 
         return numba.types.void(barrier, numba.types.int64, numba.types.int64), generate
 
-    overload(arrive)(lambda barrier: lambda barrier: _arrive(barrier))
-    overload(look)(lambda barrier, index: lambda barrier, index: _look(barrier, index))
-    overload(put)(lambda barrier, index, value: lambda barrier, index, value: _put(barrier, index, value))
-    if os.name == "posix":
-        _sched_yield = numba.types.ExternalFunction("sched_yield", numba.types.int32())
-        _usleep = numba.types.ExternalFunction("usleep", numba.types.int32(numba.types.uint32))
-        overload(offer_core)(lambda: lambda: _sched_yield())
-        overload(nap)(lambda: lambda: _usleep(50))
-    else:
-        overload(offer_core)(lambda: lambda: None)
-        overload(nap)(lambda: lambda: None)
+    # functions with names of their own: Numba links by name
+    @overload(arrive)
+    def _arrive_for_all(barrier):
+        def arrived(barrier):
+            return _arrive(barrier)
+
+        return arrived
+
+    @overload(look)
+    def _look_for_all(barrier, index):
+        def looked(barrier, index):
+            return _look(barrier, index)
+
+        return looked
+
+    @overload(put)
+    def _put_for_all(barrier, index, value):
+        def was_put(barrier, index, value):
+            _put(barrier, index, value)
+
+        return was_put
+
+    on_posix = os.name == "posix"
+    _sched_yield = numba.types.ExternalFunction("sched_yield", numba.types.int32())
+    _usleep = numba.types.ExternalFunction("usleep", numba.types.int32(numba.types.uint32))
+
+    @overload(offer_core)
+    def _offer_core():
+        def offered():
+            _sched_yield()
+
+        def kept():
+            pass
+
+        return offered if on_posix else kept
+
+    @overload(nap)
+    def _nap():
+        def napped():
+            _usleep(50)
+
+        def awake():
+            pass
+
+        return napped if on_posix else awake

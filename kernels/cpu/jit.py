@@ -18,8 +18,11 @@ FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 
 def _sources():
     """A digest of all files in this folder."""
-    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
+    return _digest(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 SOURCES = _sources()
@@ -28,12 +31,15 @@ SOURCES = _sources()
 def compiled(function, cache=True, **how):
     """A kernel from its loops: compiled for the arrays it is first called with, and kept on disk where that works.
 
-    Numba's cache sees a change of the file that a kernel stands in, but not of a file that this one imports from; so
-    the name under which it is kept has a digest of all of them.
+    Numba's cache sees a change of the file that a kernel stands in, but not of a file that this one imports from. And
+    it links by name: of two kernels called alike, one from the disk and one compiled now, only the first would be
+    called. So the name of a kernel has a digest of all sources and of its constants.
     """
     if numba is None:
         return function
-    function.__qualname__ = f"{function.__qualname__.split('@')[0]}@{SOURCES}"
+    cells = zip(function.__code__.co_freevars, function.__closure__ or ())
+    constants = repr([(name, cell.cell_contents) for name, cell in cells])
+    function.__qualname__ = f"{function.__qualname__.split('@')[0]}@{SOURCES}{_digest(constants.encode())}"
     how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, **how}
     try:
         return numba.njit(function, cache=cache, **how)
