@@ -212,6 +212,27 @@ def test_ctrl_c_while_others_work_is_raised_when_they_are_done():
             assert given_up.wait(60)
             done.append(thread)
 
-    with Team() as team, pytest.raises(KeyboardInterrupt):
-        team.run(job, 2, given_up.set)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with Team() as team, pytest.raises(KeyboardInterrupt):
+            team.run(job, 2, given_up.set)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert done == [1]
+
+
+def test_kernels_of_other_constants_have_other_names():
+    """Numba links what it has kept on disk by name: of two kernels called alike one would be called for both."""
+    pytest.importorskip("numba")
+    from primitive_cases import Draw, cases
+
+    from minicnn.compiled import loops
+    from minicnn.compiled.cpu import CpuForm
+
+    known = {}
+    for _, primitive, arguments in cases():
+        for call in CpuForm(None, "float32").prepare(primitive, *arguments(Draw(0, "float32"))):
+            function = loops._kernel(*call.maker).py_func
+            meaning = function.__code__, [cell.cell_contents for cell in function.__closure__ or ()]
+            assert known.setdefault(function.__qualname__, meaning) == meaning
+    assert len(known) > 100
