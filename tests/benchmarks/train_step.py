@@ -13,6 +13,7 @@ with a word, where they do not work.
 import argparse
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -134,10 +135,14 @@ def measure(title, rounds):
             try:
                 running[name] = Candidate(name, task, batch_size)
                 first[name] = running[name].run(1)[0]
+                if not math.isfinite(first[name]):
+                    raise RuntimeError(f"its first loss is {first[name]}")
             except RuntimeError as error:
                 if name == REFERENCE or name.startswith("minicnn"):
                     raise
-                running.pop(name, None)
+                first.pop(name, None)
+                if name in running:
+                    running.pop(name).close()
                 print(f"{name} left out: {str(error).strip().splitlines()[-1]}", flush=True)
         expected = first[REFERENCE]
         if not all(abs(value - expected) < 1e-3 * abs(expected) for value in first.values()):
