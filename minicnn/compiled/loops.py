@@ -5,9 +5,12 @@ part, two threads would lose a fifth of their time. So the kernels of a section 
 is written here; a whole epoch is compiled around it (kernels/cpu/epoch.py) and kept on disk for the next process.
 """
 
+import contextlib
 import hashlib
 import importlib
 import logging
+import signal
+import threading
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +80,8 @@ def compiled(function, arguments):
 
 @cache
 def _compiled(function, signature):
-    with kernels().jit.before_compiling(_tell_once):
+    before_compiling = kernels().jit.before_compiling
+    with _ctrl_c_is_not_lost() as interrupt_if_asked, before_compiling(_tell_once, interrupt_if_asked):
         try:
             function.compile(signature)
         except Exception as error:
@@ -86,6 +90,33 @@ def _compiled(function, signature):
             else:
                 function = _compiled_anew(function, signature)
     return function
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_not_lost():
+    """Within the block Ctrl-C interrupts; where that is swallowed on its way, in a callback, the function that the block
+    gets does so when it is called next, and at the latest the block's end."""
+    asked = False
+
+    def handle(number, frame):
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def interrupt_if_asked():
+        if asked:
+            raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupt_if_asked
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt_if_asked()
 
 
 def _compiled_anew(function, signature):
