@@ -69,13 +69,12 @@ def specialised(function, name, **functions):
     return compiled(made)
 
 
-def before_compiling(*functions):
-    """A context in which these are called before something is compiled, not where Numba has kept it on disk."""
+def before_compiling(tell):
+    """A context in which ``tell()`` is called before something is compiled, not where Numba has kept it on disk."""
 
     class Listener(event.Listener):
         def on_start(self, event):
-            for function in functions:
-                function()
+            tell()
 
         def on_end(self, event):
             pass

@@ -5,11 +5,9 @@ part, two threads would lose a fifth of their time. So the kernels of a section 
 is written here; a whole epoch is compiled around it (kernels/cpu/epoch.py) and kept on disk for the next process.
 """
 
-import contextlib
 import hashlib
 import importlib
 import logging
-import signal
 import threading
 from functools import cache, partial
 from pathlib import Path
@@ -80,8 +78,11 @@ def compiled(function, arguments):
 
 @cache
 def _compiled(function, signature):
-    before_compiling = kernels().jit.before_compiling
-    with _ctrl_c_is_not_lost() as interrupt_if_asked, before_compiling(_tell_once, interrupt_if_asked):
+    return _interruptible(partial(_compile, function, signature))
+
+
+def _compile(function, signature):
+    with kernels().jit.before_compiling(_tell_once):
         try:
             function.compile(signature)
         except Exception as error:
@@ -92,31 +93,26 @@ def _compiled(function, signature):
     return function
 
 
-@contextlib.contextmanager
-def _ctrl_c_is_not_lost():
-    """Within the block Ctrl-C interrupts; where that is swallowed on its way, in a callback, the function that the block
-    gets does so when it is called next, and at the latest the block's end."""
-    asked = False
+def _interruptible(work):
+    """work() in a thread of its own, so that Ctrl-C ends the wait for it at once.
 
-    def handle(number, frame):
-        nonlocal asked
-        asked = True
-        raise KeyboardInterrupt
+    Signals reach the main thread only. Raised there while LLVM calls back, KeyboardInterrupt would be swallowed.
+    """
+    outcome = []
 
-    def interrupt_if_asked():
-        if asked:
-            raise KeyboardInterrupt
+    def run():
+        try:
+            outcome.append((work(), None))
+        except BaseException as error:
+            outcome.append((None, error))
 
-    main = threading.current_thread() is threading.main_thread()
-    ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, handle)
-    try:
-        yield interrupt_if_asked
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupt_if_asked()
+    thread = threading.Thread(target=run, daemon=True, name="minicnn compiles")
+    thread.start()
+    thread.join()
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
 
 
 def _compiled_anew(function, signature):
