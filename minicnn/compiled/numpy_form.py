@@ -12,7 +12,7 @@ from minicnn.compiled.plain import PlainForm
 
 
 class NumpyForm(PlainForm):
-    """A convolution's three primitives in views and large products; a step of LeNet-5 takes half as long with them."""
+    """A convolution's three primitives in views and large products, the dearest part of a step."""
 
     def __init__(self, backend, dtype):
         super().__init__(backend, dtype)
