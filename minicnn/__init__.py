@@ -5,13 +5,19 @@ from minicnn.gradcheck import gradcheck
 from minicnn.layers import (
     RBF,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
+    Dropout,
     Flatten,
     Layer,
+    LayerNorm,
     Linear,
     MaxPool2d,
+    Parallel,
     Parameter,
     ReLU,
+    Residual,
     ScaledTanh,
     Sigmoid,
     Subsampling,
@@ -22,7 +28,8 @@ from minicnn.network import Sequential
 __version__ = "0.2.0"
 
 __all__ = [
-    "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
-    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
-    "initialisers", "inspect", "losses", "models", "optim", "training",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "Layer", "LayerNorm", "Linear",
+    "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual", "ScaledTanh", "Sequential", "Sigmoid",
+    "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck", "initialisers", "inspect", "losses",
+    "models", "optim", "training",
 ]  # fmt: skip
