@@ -16,7 +16,10 @@ class Parts:
     """
 
     name = ""
-    """What error messages, summaries and parameter names call this layer; Sequential sets it."""
+    """What summaries and parameter names call this layer; the container that holds it sets it."""
+
+    path = ""
+    """Where it is in a network, as error messages say; the network sets it."""
 
     training = True
     """The mode: whether the layer is being trained (dropout drops, batch statistics count) or used."""
