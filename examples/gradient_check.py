@@ -72,10 +72,14 @@ def layers(rng):
         ("Conv2d", mc.Conv2d(2, 3, 3, **how), maps(2, 6, 5)),
         ("  stride, padding", mc.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 2), **how), maps(2, 7, 6)),
         ("  connections", mc.Conv2d(3, 3, 2, connections=[[0, 1], [2], [0, 2]], **how), maps(3, 5, 4)),
+        ("  dilation, groups", mc.Conv2d(4, 2, 2, dilation=2, groups=2, **how), maps(4, 5, 4)),
         ("Subsampling", mc.Subsampling(3, **how), maps(3, 6, 4)),
         ("MaxPool2d", mc.MaxPool2d(2), maps(2, 6, 6)),
         ("  overlapping", mc.MaxPool2d(3, stride=2), maps(2, 7, 7)),
+        ("  padding, dilation", mc.MaxPool2d(3, stride=2, padding=1, dilation=2), maps(2, 7, 7)),
         ("AvgPool2d", mc.AvgPool2d(3, stride=2), maps(2, 7, 7)),
+        ("  padding, ceil_mode", mc.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), maps(2, 6, 6)),
+        ("GlobalAvgPool2d", mc.GlobalAvgPool2d(), maps(2, 3, 4)),
         ("Flatten", mc.Flatten(), maps(2, 3, 4)),
         ("Linear", mc.Linear(5, 4, **how), rng.standard_normal((5, 3))),
         ("RBF", mc.RBF(rng.choice([-1, 1], (4, 6))), rng.standard_normal((6, 3))),
@@ -84,6 +88,7 @@ def layers(rng):
         ("Sigmoid", mc.Sigmoid(), rng.standard_normal((5, 3))),
         ("ReLU", mc.ReLU(), rng.standard_normal((5, 3))),
         ("  at its corner", mc.ReLU(), np.linspace(-1, 1, 5)[:, None]),
+        ("LeakyReLU", mc.LeakyReLU(), rng.standard_normal((5, 3))),
     ):  # fmt: skip
         yield name, layer, x, {}
 

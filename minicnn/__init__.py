@@ -7,7 +7,9 @@ from minicnn.layers import (
     AvgPool2d,
     Conv2d,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     Parameter,
@@ -22,7 +24,7 @@ from minicnn.network import Sequential
 __version__ = "0.2.0"
 
 __all__ = [
-    "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
-    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
-    "initialisers", "inspect", "losses", "models", "optim", "training",
+    "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Layer", "LeakyReLU", "Linear", "MaxPool2d", "Parameter",
+    "RBF", "ReLU", "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data",
+    "errors", "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

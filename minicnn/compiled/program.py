@@ -10,9 +10,9 @@ import dataclasses
 
 import numpy as np
 
-from minicnn.compiled.stages import KINDS, Convolution, Dense, Reshape, Subsample, Unknown, squashing
+from minicnn.compiled.stages import Convolution, Dense, Distances, Reshape, Subsample, Unknown, kind_of, squashing
 from minicnn.data.transforms import Pixels
-from minicnn.layers import RBF, Conv2d, Flatten, Layer, Linear, Sequential, Subsampling
+from minicnn.layers import RBF, Flatten, Layer, Sequential
 from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
 
 
@@ -126,7 +126,7 @@ def plan(network, loss):
         criterion = "cross_entropy"
     while layers:
         layer, squash = layers.pop(0), None
-        kind = Unknown if {"forward", "backward"} & set(vars(layer)) else KINDS.get(type(layer), Unknown)
+        kind = kind_of(layer)
         if kind in (Convolution, Dense, Subsample) and _can_fuse(layers, criterion, loss):
             squash = squashing(layers.pop(0))
         planned.append((kind, layer, squash, before))
@@ -161,8 +161,9 @@ def _can_fuse(layers, criterion, loss):
     if not layers or squashing(layers[0]) is None:
         return False
     after = next((layer for layer in layers[1:] if type(layer) is not Flatten), None)
-    takes_it_back = type(criterion) is RBF if after is None else type(after) in (Conv2d, Linear, Subsampling, RBF)
-    return loss is None or takes_it_back
+    if loss is None:
+        return True
+    return type(criterion) is RBF if after is None else kind_of(after) in (Convolution, Dense, Subsample, Distances)
 
 
 def pixel_values(preprocess, dtype):

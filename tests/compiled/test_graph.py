@@ -246,7 +246,7 @@ class OwnSGD(mc.optim.SGD):
     ({"make": mc.models.lenet5}, "CrossEntropyLoss after an RBF layer has no kernel"),
     ({"optimizer": lambda net: OwnSGD(net.parameters(), 1e-3)}, "OwnSGD has no kernel"),
     ({"optimizer": lambda net: mc.optim.SGD(net[0].parameters(), 1e-3)}, "does not train the whole network"),
-    ({"layer": Own()}, "Own is not one of minicnn's layers"),
+    ({"layer": Own()}, "Own has no kernels"),
     ({"preprocess": lambda images, dtype: images}, "preprocess is not one of minicnn.data"),
 ])  # fmt: skip
 def test_what_has_no_graph_says_so(device, digits, change, reason):
