@@ -5,15 +5,21 @@ from minicnn.gradcheck import gradcheck
 from minicnn.layers import (
     RBF,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
+    Dropout,
     Flatten,
     GlobalAvgPool2d,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
+    Parallel,
     Parameter,
     ReLU,
+    Residual,
     ScaledTanh,
     Sigmoid,
     Subsampling,
@@ -24,7 +30,8 @@ from minicnn.network import Sequential
 __version__ = "0.2.0"
 
 __all__ = [
-    "AvgPool2d", "Conv2d", "Flatten", "GlobalAvgPool2d", "Layer", "LeakyReLU", "Linear", "MaxPool2d", "Parameter",
-    "RBF", "ReLU", "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data",
-    "errors", "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "GlobalAvgPool2d", "Layer",
+    "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual",
+    "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors",
+    "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

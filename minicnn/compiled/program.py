@@ -12,7 +12,7 @@ import numpy as np
 
 from minicnn.compiled.stages import Convolution, Dense, Distances, Reshape, Subsample, Unknown, kind_of, squashing
 from minicnn.data.transforms import Pixels
-from minicnn.layers import RBF, Flatten, Layer, Sequential
+from minicnn.layers import RBF, Dropout, Flatten, Layer, Sequential
 from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
 
 
@@ -120,9 +120,10 @@ def plan(network, loss):
     own methods or there is none.
     """
     layers, planned, before, criterion = list(_flat(network)), [], None, None
-    if type(layers[-1]) is RBF and type(loss) in (RBFLoss, MAPLoss):
-        criterion, layers = layers[-1], layers[:-1]
-    elif type(loss) is CrossEntropyLoss and type(layers[-1]).decide is Layer.decide:  # the largest logit wins
+    last = layers[-1] if layers else None
+    if type(last) is RBF and type(loss) in (RBFLoss, MAPLoss):
+        criterion, layers = last, layers[:-1]
+    elif type(loss) is CrossEntropyLoss and type(last).decide is Layer.decide:  # the largest logit wins
         criterion = "cross_entropy"
     while layers:
         layer, squash = layers.pop(0), None
@@ -152,7 +153,7 @@ def _flat(layer):
     if isinstance(layer, Sequential) and (kind.forward, kind.backward) == (Sequential.forward, Sequential.backward):
         for inner in layer:
             yield from _flat(inner)
-    else:
+    elif kind is not Dropout or layer.training or "forward" in vars(layer):  # dropout is nothing in evaluation
         yield layer
 
 

@@ -24,7 +24,7 @@ class Checks:
         if 0 in x.shape:
             raise ValueError(f"{self.label}: x is empty, shape {tuple(x.shape)}")
         dtypes = [p.value.dtype for p in self.parameters()] or [
-            getattr(self, name).dtype for name in self.constants if getattr(self, name).dtype.kind == "f"
+            array.dtype for array in self._other_arrays().values() if array.dtype.kind == "f"
         ]
         if any(x.dtype != dtype for dtype in dtypes):
             raise TypeError(

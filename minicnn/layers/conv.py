@@ -114,9 +114,6 @@ class Conv2d(Layer):
             raise ValueError(f"{self.label}: x of shape {tuple(x_shape)} is smaller than the {kernel} kernel{dilated}")
         return self.out_channels, h_out, w_out, x_shape[3]
 
-    def parameters(self):
-        return [self.weight, self.bias] if self.bias else [self.weight]
-
     def describe(self):
         text = f"convolution {'x'.join(map(str, self.kernel_size))}, {self.out_channels} maps"
         if self.table is None:

@@ -23,6 +23,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     """Train ``network`` by stochastic gradient descent -> History, one record an epoch.
 
     train, test: Datasets; test, if given, is evaluated after each epoch and never chooses anything.
+    The network is in training mode while it is trained, and in evaluation mode while it is tested.
     schedule: ``schedule(epoch) -> lr`` with a fractional epoch, or None for the optimizer's own lr.
     seed: of the shuffles; equal seeds and settings give bit-equal weights.
     threads: how many share each batch on the CPU, by default all cores; the weights do not depend on it.
@@ -62,8 +63,10 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
     rate = schedule or (lambda epoch: optimizer.lr)
+    network.train()
     with training_steps(network, loss, optimizer, train, batch_size, threads) as steps, CtrlC() as stop:
         while run.epoch < epochs and not stop.requested:
+            network.train()  # whatever on_epoch has done
             epoch_start = random_state(run.rng)
             seconds = prepare(steps, run)
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))

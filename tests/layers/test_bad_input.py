@@ -161,5 +161,5 @@ def test_connections_that_make_no_sense(connections, error, words):
 
 def test_one_layer_at_two_places():
     squash = mc.Tanh()
-    with pytest.raises(ValueError, match=r"layers\[3\] occurs twice: make a Tanh for each place"):
+    with pytest.raises(ValueError, match=r"layers\[1\] and layers\[3\] are one layer: make a Tanh for each place"):
         mc.Sequential([mc.Linear(2, 2), squash, mc.Linear(2, 2), squash])
