@@ -54,7 +54,7 @@ def refusals(text=None):
 
 
 def complaints(outcomes, listed):
-    """What is wrong with a suite's outcomes {case: (status, words)} beside its Refusals: sentences, none if all is well.
+    """Sentences about what is wrong with a suite's outcomes {case: (status, words)} beside its Refusals; none if nothing.
 
     The list can only shrink: a case that is refused must be on it, and one that passes must not.
     """
