@@ -8,7 +8,6 @@ from minicnn.backend import get
 from minicnn.layers.checks import floating
 from minicnn.layers.parameter import Parameter
 
-
 COLLECTIONS, NUMBERS = (list, tuple, dict), {int}
 
 
