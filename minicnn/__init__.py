@@ -27,7 +27,7 @@ from minicnn.layers import (
 )
 from minicnn.network import Sequential
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "GlobalAvgPool2d", "Layer",

@@ -7,6 +7,7 @@ to. A ``form`` makes functions of no arguments out of primitives and arrays: in 
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class Program:
                  loss=None, gradient=None, scale=None, result=None, bind=True):  # fmt: skip
         self.network, self.form, self.samples, self.gradient = network, form, samples, gradient
         self.sections, self.joins, self.exits, self.entries = [[]], [], [], []
+        parameters = network.parameters()
+        self.ends = dict(zip(map(id, parameters), itertools.accumulate(p.size for p in parameters)))
         self.labels = form.array((samples,), np.int32)
         x = self._input(images, labels, order, position)
         stages = []
@@ -67,12 +70,8 @@ class Program:
         """The parameter's stretch of the gradient, in its shape; None for None."""
         if parameter is None:
             return None
-        start = 0
-        for p in self.network.parameters():
-            if p is parameter:
-                return self.gradient[start : start + p.size].reshape(p.shape)
-            start += p.size
-        raise ValueError(f"{parameter.name} is not a parameter of the network")
+        end = self.ends[id(parameter)]
+        return self.gradient[end - parameter.size : end].reshape(parameter.shape)
 
     def _input(self, images, labels, order, position):
         blank = images[..., :1] if images.ndim == 4 else np.zeros((1, *images.shape[1:]), np.uint8)

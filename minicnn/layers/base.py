@@ -57,7 +57,7 @@ class Layer(Checks, Parts, ABC):
 
     @property
     def label(self):
-        return self.name or type(self).__name__
+        return self.path or self.name or type(self).__name__
 
     def describe(self):
         """The layer in a few words, for ``Sequential.summary``."""

@@ -83,7 +83,7 @@ class Parallel(Layer):
         ys = [branch.forward(x) for branch in self.branches]
         self._check_fit([y.shape for y in ys])
         y = sum(ys[1:], start=ys[0]) if self.combine == "add" else self.backend.xp.concatenate(ys)
-        self.y_shape = y.shape
+        self.y_shape, self._x_dtype = y.shape, y.dtype
         return y
 
     def backward(self, dy):

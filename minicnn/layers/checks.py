@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minicnn.layers.parameter import Parameter
+
 
 class Checks:
     """The part of ``Layer`` that looks at arguments, so that forward and backward can be mathematics alone."""
@@ -23,7 +25,7 @@ class Checks:
             raise ValueError(f"{self.label}: x must have shape ({need}), got {tuple(x.shape)}")
         if 0 in x.shape:
             raise ValueError(f"{self.label}: x is empty, shape {tuple(x.shape)}")
-        dtypes = [p.value.dtype for p in self.parameters()] or [
+        dtypes = [p.value.dtype for p in vars(self).values() if isinstance(p, Parameter)] or [
             array.dtype for array in self._other_arrays().values() if array.dtype.kind == "f"
         ]
         if any(x.dtype != dtype for dtype in dtypes):

@@ -66,7 +66,9 @@ class Sequential(Layer):
         return self
 
     def _join(self):
-        """Call every parameter by its path, and gather all of them in one vector."""
+        """Call layers and parameters by their paths, and gather all parameters in one vector."""
+        for path, layer in self.walk():
+            layer.path = path
         for name, p in self.named_parameters():
             p.name = name
         self.vector = ParameterVector(self.parameters(), self.backend.xp) if self.parameters() else None

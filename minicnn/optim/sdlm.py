@@ -34,7 +34,7 @@ class StochasticDiagonalLM(SGD):
 
     def use_curvature(self, h):
         """Take the vector h from now on; ValueError if its length is another or an element is negative."""
-        size = self.velocities[0].size
+        size = self.velocity[0].size
         if tuple(h.shape) != (size,):
             raise ValueError(f"h must have shape ({size},), one element a parameter, got {tuple(h.shape)}")
         if not float(h.min()) >= 0:

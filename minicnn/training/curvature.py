@@ -1,5 +1,6 @@
 """How strongly the loss bends along each parameter: h for ``minicnn.optim.StochasticDiagonalLM``."""
 
+from minicnn import losses
 from minicnn.layers.parts import evaluating
 
 PART = 100
@@ -15,7 +16,7 @@ def curvature(network, loss, images, labels):
     images: uint8 (N, H, W); labels: (N,).
     """
     h, count = 0, len(labels)
-    loss.to(network.backend)
+    losses.on(loss, network.backend)
     with evaluating(network):
         size = count if any(layer.whole_batch for _, layer in network.walk()) else PART
         for start in range(0, count, size):
@@ -23,6 +24,6 @@ def curvature(network, loss, images, labels):
             loss.forward(network.forward(network.input(images[part])), labels[part])
             network.backward(loss.backward())
             network.second_backward(loss.second_backward())
-            share = len(labels[part]) / count if loss.reduction == "mean" else 1  # of the mean over all samples
+            share = len(labels[part]) / count if losses.reduction(loss) == "mean" else 1  # of the mean over all samples
             h = h + share * network.backend.xp.concatenate([p.curvature.reshape(-1) for p in network.parameters()])
     return h

@@ -14,6 +14,7 @@ from minicnn.training.evaluate import evaluate
 from minicnn.training.history import History
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import CtrlC, Progress
+from minicnn.training.protocol import check_loss, check_optimizer
 from minicnn.training.stepping import training_steps
 
 
@@ -32,6 +33,8 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     resume: a checkpoint to go on from, with a result bit-equal to training without a break.
     config: a JSON-able mapping kept in the checkpoint. on_epoch: called with each record.
 
+    loss, optimizer: minicnn's, or of your own with what ``minicnn.training.protocol`` lists.
+
     A record holds epoch, lr, train_loss, train_error (running, while the weights change), test_loss,
     test_error, seconds (training alone), images_per_second. Losses are means a sample, errors shares. An optimizer
     that needs curvature (StochasticDiagonalLM) has it estimated before each epoch, and adds step_min and
@@ -44,6 +47,8 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     if not len(train.labels):
         raise ValueError("train is empty: there is nothing to learn from")
     task = {"samples": len(train.labels), "batch_size": positive("batch_size", batch_size)}
+    check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
+    check_loss(loss, network, train)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     if resume is not None:
@@ -86,7 +91,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
                 run.rng = generator(epoch_start)  # going on repeats what this epoch has drawn
                 save()
                 break
-            record = {**run.record(optimizer.lr), **seconds, **optimizer.report()}
+            record = {**run.record(optimizer.lr), **seconds, **getattr(optimizer, "report", dict)()}
             if test is not None:
                 result = evaluate(network, test, loss)
                 check(math.isfinite(result.loss), f"the test loss is {result.loss}")

@@ -141,7 +141,7 @@ def test_preparing_leaves_the_network_as_it_was(device, digits):
     before, optimizer = net.state_dict(), sgd(net)
     with GraphSteps(net, mc.losses.MAPLoss(), optimizer, digits, 4):
         assert_same(net.state_dict(), before, 0)
-        assert not device.to_numpy(optimizer.velocities[0]).any()
+        assert not device.to_numpy(optimizer.velocity[0]).any()
 
 
 def test_a_second_epoch_goes_on_from_the_first_and_a_shorter_one_may_follow(device, digits):

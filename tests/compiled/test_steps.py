@@ -189,6 +189,12 @@ NETWORKS = {
     "a preprocessing of one's own": lambda: mc.Sequential(
         [mc.Flatten(), mc.Linear(784, 10, rng=1, dtype="float64")],
         preprocess=lambda images, dtype: (images.transpose(1, 2, 0)[None] / 255).astype(dtype)),
+    "dropout, drawn for the whole batch": lambda: small_network(mc.Dropout(0.4, rng=8)),
+    "batch normalisation": lambda: small_network(mc.BatchNorm2d(4, dtype="float64"), mc.ReLU()),
+    "branches": lambda: small_network(
+        mc.Residual([mc.Conv2d(4, 4, 3, padding=1, rng=1, dtype="float64"), mc.LayerNorm((4, 2, 2), dtype="float64")]),
+        mc.Parallel([mc.Conv2d(4, 2, 1, rng=1, dtype="float64"), [mc.Conv2d(4, 2, 1, rng=2, dtype="float64"), mc.Tanh()]
+                     ], "concatenate")),
     "nothing but a linear layer": lambda: mc.Sequential(
         [mc.Flatten(), mc.Linear(784, 10, rng=1, dtype="float64")], preprocess=mc.data.transforms.UNIT),
 }  # fmt: skip
@@ -230,6 +236,7 @@ class SignSGD(mc.optim.SGD):
 LOSSES = {"cross-entropy": mc.losses.CrossEntropyLoss, "its own": Hinge}
 OPTIMIZERS = {
     "Nesterov": lambda p: mc.optim.SGD(p, 0.1, momentum=0.9, nesterov=True), "its own": lambda p: SignSGD(p, 0.1),
+    "Adam": lambda p: mc.optim.Adam(p, 0.01), "AdamW": lambda p: mc.optim.AdamW(p, 0.01, amsgrad=True),
 }  # fmt: skip
 
 

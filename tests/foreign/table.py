@@ -54,7 +54,7 @@ def refusals(text=None):
 
 
 def complaints(outcomes, listed):
-    """Sentences about what is wrong with a suite's outcomes {case: (status, words)} beside its Refusals; none if nothing.
+    """Sentences about what is wrong with the outcomes {case: (status, words)} of a suite, given its Refusals.
 
     The list can only shrink: a case that is refused must be on it, and one that passes must not.
     """

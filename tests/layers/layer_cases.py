@@ -40,8 +40,31 @@ def every_layer(dtype="float64"):
         "ReLU": (mc.ReLU(), (7,)),
         "LeakyReLU": (mc.LeakyReLU(0.2), (2, 3, 4)),
         "Flatten": (mc.Flatten(), (2, 3, 4)),
+        "BatchNorm2d": (scattered(mc.BatchNorm2d(2, dtype=dtype)), (2, 3, 4)),
+        "BatchNorm1d": (scattered(mc.BatchNorm1d(5, dtype=dtype)), (5,)),
+        "BatchNorm1d over positions": (scattered(mc.BatchNorm1d(3, dtype=dtype)), (3, 4)),
+        "BatchNorm2d after training": (scattered(mc.BatchNorm2d(2, dtype=dtype)).eval(), (2, 3, 4)),
+        "LayerNorm": (scattered(mc.LayerNorm(6, dtype=dtype)), (6,)),
+        "LayerNorm over maps": (scattered(mc.LayerNorm((2, 3), dtype=dtype)), (2, 3, 4)),
+        "Residual": (mc.Residual([mc.Conv2d(2, 2, 3, padding=1, **how), mc.Tanh()]), (2, 3, 4)),
+        "Residual with a shortcut": (mc.Residual([mc.Linear(4, 3, **how)], mc.Linear(4, 3, **how)), (4,)),
+        "Parallel, added": (mc.Parallel([mc.Linear(4, 3, **how), [mc.Tanh(), mc.Linear(4, 3, **how)]]), (4,)),
+        "Parallel, concatenated": (mc.Parallel(
+            {"wide": mc.Conv2d(2, 3, 3, padding=1, **how), "same": mc.Tanh()}, "concatenate"), (2, 3, 4)),
         "Sequential": (small_network(**how), (1, 7, 6)),
     }  # fmt: skip
+
+
+def scattered(layer, seed=5):
+    """The layer with other parameters and buffers than it starts with: 1 and 0 hide what is multiplied and added."""
+    rng = np.random.default_rng(seed)
+    for _, p in layer.named_parameters():
+        p.value = rng.uniform(0.5, 1.5, p.shape) * rng.choice([-1, 1], p.shape)
+    for owner, attribute in layer.buffer_places().values():
+        array = getattr(owner, attribute)
+        if array.dtype.kind == "f":
+            setattr(owner, attribute, (rng.uniform(0.5, 1.5, array.shape)).astype(array.dtype))
+    return layer
 
 
 def small_network(**how):
@@ -146,8 +169,42 @@ def flattens(draw):
     return mc.Flatten(), (draw(sizes), draw(sizes), draw(sizes), draw(batches))
 
 
+@st.composite
+def normalisations(draw):
+    """A normalisation layer in float64, in either mode, with parameters and running statistics of any size."""
+    affine, kind = draw(st.booleans()), draw(st.sampled_from(("2d", "1d", "1d over positions", "layer")))
+    sizes_of_x = [draw(st.integers(2, 4)) for _ in range({"2d": 3, "1d": 1, "1d over positions": 2, "layer": 3}[kind])]
+    batch = draw(st.sampled_from((2, 5)))
+    if kind == "layer":
+        over = sizes_of_x[: draw(sizes)]
+        layer = mc.LayerNorm(over, eps=0.1, elementwise_affine=affine, dtype="float64")
+    else:
+        make = mc.BatchNorm2d if kind == "2d" else mc.BatchNorm1d
+        layer = make(sizes_of_x[0], eps=0.1, affine=affine, track_running_stats=draw(st.booleans()), dtype="float64")
+    return scattered(layer, draw(seeds)).train(draw(st.booleans())), (*sizes_of_x, batch)
+
+
+@st.composite
+def residuals(draw):
+    rng, features = np.random.default_rng(draw(seeds)), draw(st.integers(1, 4))
+    units = features if draw(st.booleans()) else draw(st.integers(1, 4))
+    how = {"rng": rng, "dtype": "float64"}
+    shortcut = mc.Linear(features, units, **how) if units != features else None
+    return mc.Residual([mc.Linear(features, units, **how), mc.Tanh()], shortcut), (features, draw(batches))
+
+
+@st.composite
+def parallels(draw):
+    how = {"rng": np.random.default_rng(draw(seeds)), "dtype": "float64"}
+    channels, combine = draw(sizes), draw(st.sampled_from(("add", "concatenate")))
+    maps = [channels if combine == "add" else draw(sizes) for _ in range(draw(sizes))]
+    branches = [[mc.Conv2d(channels, m, 3, padding=1, **how), mc.Sigmoid()] for m in maps]
+    return mc.Parallel([*branches, mc.Tanh()], combine), (channels, 3, 4, draw(batches))
+
+
 RANDOM = {
     "Conv2d": convolutions(), "Subsampling": subsamplings(), "MaxPool2d": poolings(mc.MaxPool2d),
     "AvgPool2d": poolings(mc.AvgPool2d), "Linear": linears(), "RBF": rbfs(), "elementwise": elementwise(),
-    "GlobalAvgPool2d": whole_maps(), "Flatten": flattens(),
+    "GlobalAvgPool2d": whole_maps(), "Flatten": flattens(), "normalisation": normalisations(), "Residual": residuals(),
+    "Parallel": parallels(),
 }  # fmt: skip

@@ -24,7 +24,8 @@ def test_a_gradient_that_does_not_fit_y(name):
     layer, x, dy = case(name)
     called(layer)
     layer.forward(x)
-    who = "C3" if name != "Sequential" else "6.Sigmoid"  # a network's last layer refuses it
+    inner = {"Sequential": "6.Sigmoid", "Residual": "1.Tanh", "Residual with a shortcut": "0.Linear"}
+    who = inner.get(name, "C3")  # the last of the layers that it is made of refuses it
     with pytest.raises(ValueError, match=rf"{who}: dy must have the shape of y, \({dy.shape[0]}"):
         layer.backward(dy[..., :1])
     with pytest.raises(TypeError, match=f"{who}: dy must be float64 as x was, got float32"):
@@ -37,7 +38,9 @@ def test_a_gradient_that_does_not_fit_y(name):
 def test_an_input_that_is_no_array_of_reals(name):
     layer, x, _ = case(name)
     called(layer)
-    who = "C3" if name != "Sequential" else "0.Conv2d"
+    inner = {"Sequential": "0.Conv2d", "Residual": "0.Conv2d", "Residual with a shortcut": "0.Linear"}
+    inner |= {"Parallel, added": "0.Linear", "Parallel, concatenated": "wide"}
+    who = inner.get(name, "C3")  # the first of the layers that it is made of refuses it
     with pytest.raises(TypeError, match=f"{who}: x must be an array, got list"):
         layer.forward(x.tolist())
     with pytest.raises(TypeError, match=f"{who}: x (is int64|must hold real numbers)"):

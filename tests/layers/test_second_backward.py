@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from layer_cases import scattered
 
 import minicnn as mc
 
@@ -30,6 +31,11 @@ LAYERS = [
     (mc.ReLU(), (3, 4)),
     (mc.LeakyReLU(0.3), (3, 4)),
     (mc.Flatten(), (2, 4, 6, 2)),
+    (scattered(mc.BatchNorm2d(2, eps=0.1, dtype="float64")), (2, 3, 2, 3)),
+    (scattered(mc.BatchNorm1d(3, eps=0.1, dtype="float64")).eval(), (3, 5)),
+    (mc.BatchNorm1d(3, affine=False, dtype="float64"), (3, 5)),
+    (scattered(mc.LayerNorm((3, 2), eps=0.1, dtype="float64")), (3, 2, 4)),
+    (mc.Parallel([mc.Linear(4, 3, **HOW), mc.Tanh()], "concatenate"), (4, 1)),
     (mc.RBF(np.random.default_rng(2).standard_normal((3, 4)), dtype="float64"), (4, 5)),
 ]
 

@@ -141,6 +141,56 @@ def test_rbf(case, seed):
     agree(layer, x, lambda x: ((x[:, None, :] - prototypes) ** 2).sum(dim=2))
 
 
+@few
+@given(case=RANDOM["normalisation"], seed=seeds)
+def test_normalisation(case, seed):
+    layer, shape = case
+    x = np.random.default_rng(seed).standard_normal(shape)
+    buffers = [torch.from_numpy(array.copy()) for _, array in layer.named_buffers()][:2] or [None, None]
+    if isinstance(layer, mc.LayerNorm):
+        places = x.ndim - 1 - len(layer.normalized_shape)
+
+        def function(x, weight=None, bias=None):  # PyTorch's features come last
+            axes = range(1, x.ndim)
+            front = x.permute(0, *axes[x.ndim - 1 - places :], *axes[: x.ndim - 1 - places])
+            y = F.layer_norm(front, layer.normalized_shape, weight, bias, layer.eps)
+            return y.permute(0, *range(1 + places, x.ndim), *range(1, 1 + places))
+    else:
+
+        def function(x, weight=None, bias=None):
+            return F.batch_norm(x, *buffers, weight, bias, layer.whole_batch, layer.momentum, layer.eps)
+
+    agree(layer, x, function, [(p, same) for p in layer.parameters()])
+    for (name, array), theirs in zip(layer.named_buffers(), buffers):
+        np.testing.assert_allclose(array, theirs.numpy(), rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.9, None])
+def test_running_statistics_over_some_batches(momentum):
+    layer = mc.BatchNorm2d(3, momentum=momentum, dtype="float64")
+    twin = torch.nn.BatchNorm2d(3, momentum=momentum).double()
+    for x in np.random.default_rng(0).standard_normal((4, 3, 5, 4, 6)):
+        layer.forward(x)
+        twin(to_torch(x))
+    for name, array in layer.named_buffers():
+        np.testing.assert_allclose(array, getattr(twin, name).numpy(), rtol=1e-12, err_msg=name)
+    np.testing.assert_allclose(layer.eval().forward(x), to_numpy(twin.eval()(to_torch(x))), rtol=1e-10, atol=1e-12)
+
+
+def test_a_residual_block_and_branches():
+    how = {"rng": np.random.default_rng(0), "dtype": "float64"}
+    block = mc.Residual([mc.Conv2d(3, 3, 3, padding=1, **how), mc.Tanh()])
+    branches = mc.Parallel([mc.Conv2d(3, 2, 1, **how), mc.Conv2d(3, 4, 3, padding=1, **how)], "concatenate")
+    x = np.random.default_rng(1).standard_normal((3, 5, 4, 2))
+    agree(
+        mc.Sequential([block, branches]), x,
+        lambda x, w1, b1, w2, b2, w3, b3: (
+            lambda r: torch.cat([F.conv2d(r, w2, b2), F.conv2d(r, w3, b3, padding=1)], dim=1)
+        )(x + torch.tanh(F.conv2d(x, w1, b1, padding=1))),
+        [(p, same) for p in [*block.parameters(), *branches.parameters()]],
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("layer, function", [
     (mc.ScaledTanh(), lambda x: 1.7159 * torch.tanh(2 / 3 * x)),
     (mc.Tanh(), torch.tanh),
