@@ -63,7 +63,7 @@ class MaxPool2d(_Pool2d):
     """y = the largest element of each window; ``(C, H, W, N)`` -> ``(C, H_out, W_out, N)``.
 
     backward: dy goes to the pixel that won its window, the first in row-major order if several tie. NaN counts as
-    largest, and nothing beyond the image ever wins: -inf is there.
+    largest. Beyond the image is -inf, so that no pixel there wins against one of the image.
 
     stride, padding, ceil_mode: where the windows lie, as PyTorch has it. Without padding H_out = (H - size) // stride
     + 1. dilation: how far apart the pixels of a window are. Raises ValueError or TypeError for settings that make no

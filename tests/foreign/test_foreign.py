@@ -11,6 +11,7 @@ from outcomes import Refused, outcome
 
 import minicnn as mc
 
+ROOT = Path(__file__).parents[2]
 NEEDS = {"onnx": ("onnx",), "torch": ("torch", "expecttest")}
 RESULTS = json.loads((table.HERE / "results.json").read_text(encoding="utf-8"))
 
@@ -39,8 +40,14 @@ def test_every_case_passes_but_those_on_the_list(package, summary):
     assert numbers == RESULTS[package], "keep the new numbers: python tests/foreign/table.py --write"
 
 
+def test_ci_installs_the_versions_of_the_list():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for package, listed in table.refusals().items():
+        assert f'"{package}=={listed.version}"' in script
+
+
 def test_the_readme_has_the_numbers():
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert table.table(RESULTS) in readme, "python tests/benchmarks/readme_tables.py"
 
 
