@@ -10,8 +10,10 @@ from minicnn.layers import (
     Conv2d,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
     LayerNorm,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     Parallel,
@@ -28,8 +30,8 @@ from minicnn.network import Sequential
 __version__ = "0.3.0"
 
 __all__ = [
-    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "Layer", "LayerNorm", "Linear",
-    "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual", "ScaledTanh", "Sequential", "Sigmoid",
-    "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck", "initialisers", "inspect", "losses",
-    "models", "optim", "training",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "GlobalAvgPool2d", "Layer",
+    "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual",
+    "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors",
+    "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

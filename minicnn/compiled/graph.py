@@ -29,7 +29,7 @@ def graph_obstacle(network, loss, optimizer):
     layers, criterion = plan(network, loss)
     for kind, layer, *_ in layers:
         if kind is Unknown:
-            return f"{layer.label} is not one of minicnn's layers"
+            return f"{layer.label} has no kernels"
     if criterion is None:
         after = " after an RBF layer" if type(network.layers[-1]) is RBF else ""
         return f"{type(loss).__name__}{after} has no kernel"

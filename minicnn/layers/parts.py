@@ -8,6 +8,8 @@ from minicnn.backend import get
 from minicnn.layers.checks import floating
 from minicnn.layers.parameter import Parameter
 
+COLLECTIONS, NUMBERS = (list, tuple, dict), {int}
+
 
 class Parts:
     """The part of ``Layer`` that finds what the layer's attributes hold, themselves or in lists, tuples and mappings.
@@ -156,18 +158,23 @@ def held(owner, kind):
     """[(name, thing)] of the things of this kind that the owner's attributes hold, each once."""
     found = {}
     for attribute, value in vars(owner).items():
-        for name, thing in _within(attribute, value, kind):
-            found.setdefault(id(thing), (name, thing))
+        if isinstance(value, kind):
+            found.setdefault(id(value), (attribute, value))
+        elif type(value) in COLLECTIONS:
+            for name, thing in _within(attribute, value, kind):
+                found.setdefault(id(thing), (name, thing))
     return list(found.values())
 
 
-def _within(name, value, kind):
-    if isinstance(value, kind):
-        return [(name, value)]
-    if not isinstance(value, (dict, list, tuple)):
-        return []
-    entries = value.items() if isinstance(value, dict) else enumerate(value)
-    return [found for key, inner in entries for found in _within(f"{name}.{key}", inner, kind)]
+def _within(name, collection, kind):
+    """[(name, thing)] of the things of this kind in a list, tuple or mapping, and in those inside it."""
+    found = []
+    for key, value in collection.items() if type(collection) is dict else enumerate(collection):
+        if isinstance(value, kind):
+            found.append((f"{name}.{key}", value))
+        elif type(value) in COLLECTIONS and set(map(type, value)) != NUMBERS:  # no row of a table of connections
+            found += _within(f"{name}.{key}", value, kind)
+    return found
 
 
 def dotted(path, name):

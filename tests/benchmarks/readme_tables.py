@@ -1,4 +1,4 @@
-"""Writes the README's tables from the numbers in tests/benchmarks/results, between their markers.
+"""Writes the README's tables from the numbers in tests/benchmarks/results and tests/foreign, between their markers.
 
     python tests/benchmarks/readme_tables.py            # rewrites README.md
 """
@@ -11,7 +11,9 @@ from pathlib import Path
 from minicnn.files import atomic_write
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
 import error_rates
+import table as foreign_table
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
@@ -90,10 +92,15 @@ def modern():
     return "\n".join(rows)
 
 
+def foreign():
+    return foreign_table.table(json.loads((foreign_table.HERE / "results.json").read_text(encoding="utf-8")))
+
+
 def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed), ("errors", errors), ("trials", trials), ("modern", modern)):
+    tables = {"speed": speed, "errors": errors, "trials": trials, "modern": modern, "foreign": foreign}
+    for name, table in tables.items():
         pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
         if count != 1:

@@ -1,5 +1,7 @@
 """Layer by layer against PyTorch, values and gradients, in float64. Skipped where PyTorch is not installed."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,10 +67,11 @@ def dense(layer):
 @given(case=RANDOM["Conv2d"], seed=seeds)
 def test_convolution(case, seed):
     layer, shape = case
-    looks = [same if layer.table is None else dense(layer), same]
+    looks = [same if layer.table is None or layer.groups > 1 else dense(layer), same]
+    how = layer.stride, layer.padding, layer.dilation, layer.groups
     agree(
         layer, np.random.default_rng(seed).standard_normal(shape),
-        lambda x, weight, bias=None: F.conv2d(x, weight, bias, stride=layer.stride, padding=layer.padding),
+        lambda x, weight, bias=None: F.conv2d(x, weight, bias, *how),
         list(zip(layer.parameters(), looks)),
     )  # fmt: skip
 
@@ -78,7 +81,8 @@ def test_convolution(case, seed):
 def test_max_pooling(case, seed, ties):
     layer, shape = case
     x = np.random.default_rng(seed).standard_normal(shape)
-    agree(layer, np.rint(x) if ties else x, lambda x: F.max_pool2d(x, layer.size, layer.stride))
+    how = layer.size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode
+    agree(layer, np.rint(x) if ties else x, lambda x: F.max_pool2d(x, *how))
 
 
 @few
@@ -86,7 +90,26 @@ def test_max_pooling(case, seed, ties):
 def test_average_pooling(case, seed):
     layer, shape = case
     x = np.random.default_rng(seed).standard_normal(shape)
-    agree(layer, x, lambda x: F.avg_pool2d(x, layer.size, layer.stride))
+    how = layer.size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad
+    agree(layer, x, lambda x: F.avg_pool2d(x, *how))
+
+
+@pytest.mark.parametrize("pixels", range(1, 10))
+def test_windows_beyond_the_edge_lie_where_pytorch_has_them(pixels):
+    """Every way in which a last window may be whole, reach over the edge, begin behind the image, or not fit at all."""
+    x = np.random.default_rng(0).standard_normal((1, 1, pixels, 2))
+    for size, stride, padding, dilation in itertools.product(range(1, 5), range(1, 6), range(3), range(1, 4)):
+        if 2 * padding > size or dilation > pixels:
+            continue  # PyTorch refuses the first, and writes to foreign memory where a window sees nothing of the image
+        how = {"padding": (0, padding), "dilation": (1, dilation), "ceil_mode": True}
+        layer = mc.MaxPool2d((1, size), (1, stride), **how)
+        try:
+            expected = to_numpy(F.max_pool2d(to_torch(x), (1, size), (1, stride), **how))
+        except RuntimeError:
+            with pytest.raises(ValueError, match="smaller than the window"):
+                layer.forward(x)
+        else:
+            np.testing.assert_array_equal(layer.forward(x), expected, err_msg=f"{size}, {stride}, {how}")
 
 
 @few
@@ -173,9 +196,13 @@ def test_a_residual_block_and_branches():
     (mc.Tanh(), torch.tanh),
     (mc.Sigmoid(), torch.sigmoid),
     (mc.ReLU(), torch.relu),
+    (mc.LeakyReLU(), F.leaky_relu),
+    (mc.LeakyReLU(0), lambda x: F.leaky_relu(x, 0.0)),
+    (mc.LeakyReLU(1.5), lambda x: F.leaky_relu(x, 1.5)),
+    (mc.GlobalAvgPool2d(), lambda x: F.adaptive_avg_pool2d(x, 1)),
     (mc.Flatten(), lambda x: torch.flatten(x, start_dim=1)),
 ], ids=lambda value: repr(value) if isinstance(value, mc.Layer) else "")  # fmt: skip
 def test_what_has_no_parameters(layer, function):
     x = 5 * np.random.default_rng(0).standard_normal((2, 3, 4, 5))
-    x[0, 0, 0, 0] = 0  # ReLU's corner
+    x[0, 0, 0, 0] = 0  # the corner of ReLU and LeakyReLU
     agree(layer, x, function)

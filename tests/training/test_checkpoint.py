@@ -212,6 +212,22 @@ def test_going_on_draws_and_counts_as_if_there_had_been_no_break(digits, tmp_pat
     assert [r["test_loss"] for r in again] == [r["test_loss"] for r in history]
 
 
+def test_layers_with_and_without_kernels_go_on_bit_equal(digits, tmp_path):
+    def network(seed):
+        rng = np.random.default_rng(seed)
+        return mc.Sequential([
+            mc.Conv2d(1, 4, 5, stride=2, rng=rng), mc.LeakyReLU(), mc.MaxPool2d(3, stride=2, padding=1),
+            mc.Conv2d(4, 6, 2, groups=2, rng=rng), mc.AvgPool2d(2, stride=1, ceil_mode=True),
+            mc.Conv2d(6, 10, 2, dilation=2, rng=rng), mc.GlobalAvgPool2d(), mc.Flatten(),
+        ], preprocess=mc.data.UNIT)  # fmt: skip
+
+    whole, half, resumed = network(0), network(0), network(9)
+    fit(whole, digits, epochs=2)
+    fit(half, digits, epochs=1, checkpoint=tmp_path / "c.npz", threads=1)
+    fit(resumed, digits, epochs=2, resume=tmp_path / "c.npz", threads=2)
+    assert np.array_equal(resumed.vector.values, whole.vector.values)
+
+
 def test_a_saved_network_answers_as_the_trained_one(digits, tmp_path):
     net = dropping()
     fit(net, digits, epochs=2)
