@@ -4,13 +4,10 @@ A layer turns every sample, a column of x, into a column of y:
 
     y = W x + b        x (inputs, N),  W (outputs, inputs),  b (outputs,),  y (outputs, N)
 
-Backward is given dy = dL/dy, of the shape of y. By the chain rule
+Backward is given dy = dL/dy, of the shape of y. Write dW = dL/dW and db = dL/db, of the shapes of W and b, into
+self.dW and self.db, and return dx = dL/dx. All samples share W and b. A second call must not remember the first.
 
-    dW = dy x^T                     (outputs, inputs)     the sum over the samples is inside the product
-    db = the sum of dy's columns    (outputs,)
-    dx = W^T dy                     (inputs, N)
-
-Write dW and db into self.dW and self.db, and return dx. A second call must not remember the first.
+Stuck? python -m minicnn.exercises --only 1 --hint 1     (then 2, then 3: the formula)
 """
 
 

@@ -2,12 +2,10 @@
 
     y = f(a) = A tanh(S a),    A = 1.7159,    S = 2/3
 
-f works on every element by itself, so by the chain rule dL/da = f'(a) dL/dy, element by element. The slope of
-tanh is 1 - tanh², and tanh(S a) is y / A. So the slope needs y alone:
+Given y and dy = dL/dy, arrays of one shape, return da = dL/da, a new array of that shape. You are given y, not a:
+y is all that you need.
 
-    f'(a) = A S (1 - (y/A)²)
-
-Given y and dy = dL/dy, arrays of one shape, return da = dL/da, a new array of that shape.
+Stuck? python -m minicnn.exercises --only 2 --hint 1     (then 2, then 3: the formula)
 """
 
 A = 1.7159

@@ -1,13 +1,10 @@
 """Exercise 4: col2im, the way back from exercise 3.
 
-im2col copied the pixels of x into windows. Backward, every copy brings a gradient, and a pixel that was copied
-several times collects all of them:
+im2col copied the pixels of x (C, H, W, N) into the columns of cols, each of them once for every window that sees it.
+Given dcols = dL/dcols (C·size·size, H_out·W_out·N) and x_shape = (C, H, W, N), return dx = dL/dx of that shape. A pixel
+that no window saw has gradient 0.
 
-    dx[c, p, q, n] = the sum of dcols[(c, i, j), (h, w, n)] over all i, j, h, w
-                     with h·stride + i = p and w·stride + j = q
-
-dcols (C·size·size, H_out·W_out·N) is given, and x_shape = (C, H, W, N). Return dx of that shape. A pixel that no
-window saw has gradient 0. Begin with a reshape, the one that ended exercise 3 backwards.
+Stuck? python -m minicnn.exercises --only 4 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

@@ -6,14 +6,10 @@ Output map o reads only the input maps listed in connections[o]:
 
     x (C_in, H, W, N),  W (C_out, C_in, size, size),  b (C_out,),  y (C_out, H_out, W_out, N)
 
-Forward loops over the pixels (i, j) of the window, since `seen` is then a plain slice of x. Backward can loop in
-the same way. For every o and every c in connections[o]:
+Forward loops over the pixels (i, j) of the window, since `seen` is then a plain slice of x. Write backward: dW and db,
+of the shapes of W and b, into self.dW and self.db, and return dx. Where o and c are not connected, dW[o, c] is 0.
 
-    dW[o, c, i, j] = the sum over h, w, n of dy[o, h, w, n] x[c, h·stride + i, w·stride + j, n]
-    dx[c, h·stride + i, w·stride + j, n] collects W[o, c, i, j] dy[o, h, w, n]
-    db[o] = the sum over h, w, n of dy[o, h, w, n]
-
-Where o and c are not connected, dW[o, c] is 0. Write dW and db into self.dW and self.db, and return dx.
+Stuck? python -m minicnn.exercises --only 5 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np

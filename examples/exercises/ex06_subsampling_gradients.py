@@ -7,12 +7,9 @@ Each map c adds up blocks of 2 x 2 pixels and has one coefficient and one bias, 
 
     x (C, H, W, N), H and W even,  y (C, H/2, W/2, N),  coefficient (C,),  bias (C,)
 
-A parameter that is used in many places collects the gradients of all of them:
+Given x and dy = dL/dy, return dcoefficient and dbias, in this order.
 
-    dcoefficient[c] = the sum over h, w, n of dy[c, h, w, n] s[c, h, w, n]
-    dbias[c]        = the sum over h, w, n of dy[c, h, w, n]
-
-Return both, dcoefficient first.
+Stuck? python -m minicnn.exercises --only 6 --hint 1     (then 2, then 3: the formulas)
 """
 
 

@@ -4,11 +4,9 @@ Unit i has a fixed prototype w[i], a drawing of its digit, and says how far x is
 
     y[i, n] = the sum over j of (x[j, n] - w[i, j])²        x (features, N),  w (classes, features),  y (classes, N)
 
-Every feature j goes into every output i, so its gradient is a sum over the classes:
+Write both functions: y, and dx = dL/dx from dy = dL/dy. Each returns a new array.
 
-    dx[j, n] = 2 · the sum over i of dy[i, n] (x[j, n] - w[i, j])
-
-Write both functions. Each returns a new array.
+Stuck? python -m minicnn.exercises --only 7 --hint 1     (then 2, then 3: the formula)
 """
 
 

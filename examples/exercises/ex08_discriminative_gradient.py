@@ -4,12 +4,10 @@ For the distances y (classes, N) of exercise 7, the right classes D = labels (N,
 
     E = the mean over the samples n of   y[D] + log( exp(-j) + the sum over i of exp(-y[i]) )
 
-    dE/dy[i, n] = 1/N ( [i = D] - exp(-y[i]) / (exp(-j) + the sum over k of exp(-y[k])) )
+Return dE/dy, of the shape of y. Distances may be in the thousands, where exp(-y) is 0 in the computer, and 0/0 is not a
+number.
 
-where [i = D] is 1 for the right class of sample n and 0 for the others. Return dE/dy, of the shape of y.
-
-Distances may be in the thousands, where exp(-y) is 0 in the computer, and 0/0 is not a number. The fraction stays
-the same if numerator and denominator are both multiplied by exp(m). Which m keeps the largest term at 1?
+Stuck? python -m minicnn.exercises --only 8 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

@@ -5,14 +5,12 @@ backwards through the network just as the gradient does; but what the gradient m
 derivative multiplies by the slope *squared*. (Terms with f'' are left out, so h can never be negative: this is
 the Gauss-Newton approximation.)
 
-Given d2y, the second derivatives of E with respect to the outputs y:
+Given d2y, the second derivatives of E with respect to the outputs y, write both functions:
 
-    linear layer   y = W x + b     h_W[i, j] = the sum over n of d2y[i, n] x[j, n]²
-                                   h_b[i]    = the sum over n of d2y[i, n]
-                                   d2x[j, n] = the sum over i of W[i, j]² d2y[i, n]
-    squashing      y = f(a)        d2a = f'(a)² d2y,    with f'(a) = A S (1 - (y/A)²) as in exercise 2
+    linear layer   y = W x + b     linear_second returns h_W, h_b and d2x, of the shapes of W, b and x
+    squashing      y = f(a)        squash_second returns d2a, of the shape of y; f is that of exercise 2
 
-Shapes as in exercises 1 and 2. Write both functions; linear_second returns h_W, h_b and d2x.
+Stuck? python -m minicnn.exercises --only 10 --hint 1     (then 2, then 3: the formulas)
 """
 
 A = 1.7159

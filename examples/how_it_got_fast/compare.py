@@ -18,7 +18,7 @@ VERSIONS = ("six_loops", "im2col", "one_product", "samples_innermost", "compiled
 SAMPLES, FEW = 64, 1
 """A batch; and how many samples of it six loops in Python get to do, for patience."""
 PRODUCTS = 16 * 10 * 10 * 6 * 5 * 5
-"""Multiplications and additions an image."""
+"""Multiply-adds an image."""
 
 
 def layer(seed=0, dtype="float32"):

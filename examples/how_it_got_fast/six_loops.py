@@ -3,7 +3,7 @@
     y[n, o, h, w] = b[o] + sum over c, i, j of k[o, c, i, j] · x[n, c, h + i, w + j]
 
 x (N, C, H, W), k (O, C, K, K), b (O,) -> y (N, O, H_out, W_out). Python decides anew at each of the products what kind
-of numbers these are and how to multiply them. That takes a hundred times as long as the product itself.
+of numbers these are and how to multiply them. That takes hundreds of times as long as the product itself.
 """
 
 import numpy as np

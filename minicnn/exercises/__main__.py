@@ -1,4 +1,4 @@
-"""Check the exercises: ``python -m minicnn.exercises [FOLDER]``.
+"""Check the exercises: ``python -m minicnn.exercises [FOLDER]``; docs/exercises.md says what else it can do.
 
 Exit status: 0 if all that were checked have passed, 1 if not, 2 if there was nothing to check.
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 
 from minicnn.exercises import EXERCISES, check
 from minicnn.exercises.judge import PASSED
+from minicnn.exercises.report import students, summary, write_report
 from minicnn.exercises.sandbox import TIME_LIMIT
-from minicnn.exercises.table import as_json, table
+from minicnn.exercises.table import as_json, hints, table
 from minicnn.exercises.watch import check_all, watch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -24,15 +25,20 @@ def main(arguments=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that cannot show every sign of a student's line
+    exercises = [e for e in EXERCISES if not args.only or e.number in args.only]
+    if args.hint:
+        print(hints(exercises, args.hint, width()))
+        return 0
+    if args.report:
+        return report(args, exercises)
     folder = find(args.folder)
     if folder is None:
         return 2
-    exercises = [e for e in EXERCISES if not args.only or e.number in args.only]
 
     def judge(exercise):
         if sys.stderr.isatty() and not args.json:
             print(f"\rchecking {exercise.file} ...", end="\033[K", file=sys.stderr, flush=True)
-        return check(exercise, folder, args.time_limit)
+        return check(exercise, folder, args.time_limit, args.strict)
 
     def show(verdicts):
         if sys.stderr.isatty() and not args.json:
@@ -43,8 +49,7 @@ def main(arguments=None):
         terminal = sys.stdout.isatty()
         if args.watch and terminal:
             print("\033[2J\033[H", end="")
-        width = min(120, shutil.get_terminal_size((110, 40)).columns - 1)
-        print(table(verdicts, max(60, width), colour=terminal and "NO_COLOR" not in os.environ), flush=True)
+        print(table(verdicts, width(), colour=terminal and "NO_COLOR" not in os.environ), flush=True)
         if args.watch:
             print(f"Watching {folder}. Save a file to check it again, Ctrl-C to stop.", flush=True)
 
@@ -53,6 +58,30 @@ def main(arguments=None):
     if args.watch:
         watch(exercises, folder, verdicts, judge, show)
     return 0 if all(verdict.status == PASSED for _, verdict in verdicts.values()) else 1
+
+
+def width():
+    """Columns to print in."""
+    return max(60, min(120, shutil.get_terminal_size((110, 40)).columns - 1))
+
+
+def report(args, exercises):
+    """Check every student's folder within FOLDER, and write a line for each."""
+    folders = students(args.folder) if args.folder is not None and args.folder.is_dir() else []
+    if not folders:
+        print(f"--report needs FOLDER with a folder for each student in it, each with {EXERCISES[0].file} and the "
+              f"others; {args.folder} has none.", file=sys.stderr)  # fmt: skip
+        return 2
+    verdicts = {}
+    for folder in folders:
+        if sys.stderr.isatty():
+            print(f"\rchecking {folder.name} ...", end="\033[K", file=sys.stderr, flush=True)
+        verdicts[folder.name] = [check(exercise, folder, args.time_limit, args.strict) for exercise in exercises]
+    if sys.stderr.isatty():
+        print("\r", end="\033[K", file=sys.stderr, flush=True)
+    write_report(args.report, exercises, verdicts)
+    print(f"{summary(exercises, verdicts)}\n{args.report} has a line for each student.")
+    return 0 if all(v.status == PASSED for of_one in verdicts.values() for v in of_one) else 1
 
 
 def find(given):
@@ -87,10 +116,21 @@ def parse(arguments):
                         "the current directory, examples/exercises, or the checkout that minicnn is in)")  # fmt: skip
     parser.add_argument("--only", nargs="+", type=int, choices=numbers, metavar="N", help="check these exercises only")
     parser.add_argument("--watch", action="store_true", help="check a file again whenever it is saved")
+    parser.add_argument("--hint", type=int, choices=(1, 2, 3), metavar="LEVEL", help="with --only: check nothing, say "
+                        "something that helps; 1 is a nudge, 3 the formula")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the verdicts as JSON")
+    parser.add_argument("--report", type=Path, metavar="CSV", help="check every student's folder within FOLDER, and "
+                        "write a line for each to this file")  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="for grading: minicnn itself does not count as an "
+                        "answer, and the cases are new ones")  # fmt: skip
     parser.add_argument("--time-limit", type=seconds, default=TIME_LIMIT, metavar="S",
                         help="seconds that one exercise may take (default: %(default)g)")  # fmt: skip
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.hint and not args.only:
+        parser.error("--hint needs --only N: which exercise?")
+    if args.report and (args.watch or args.json):
+        parser.error("--report goes with neither --watch nor --json")
+    return args
 
 
 def seconds(text):

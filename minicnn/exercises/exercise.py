@@ -1,7 +1,10 @@
 """What an exercise is: the file to complete, how it is used, what must come out, and what often comes out instead."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,20 +33,32 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class Exercise:
-    """cases: one mapping of inputs each (arrays and numbers by name); expected: inputs -> {name: array}, computed by
-    the engine itself; batched: the inputs whose last axis is the samples; tolerance: relative to the largest
-    element of an array."""
+    """draw: rng -> the cases, one mapping of inputs each (arrays and numbers by name); expected: inputs -> {name:
+    array}, computed by the engine itself; hints: three, from a nudge to the formula; batched: the inputs whose last
+    axis is the samples; tolerance: relative to the largest element of an array; secret: no message may give the answer
+    away; seed: of the cases, by default the exercise's number, so that they stay the same while a student works."""
 
     file: str
     title: str
     steps: tuple
-    cases: tuple
+    draw: Callable
     expected: Callable
+    hints: tuple
     mistakes: tuple = ()
     batched: tuple = ()
     tolerance: float = 1e-8
+    secret: bool = False
+    seed: int | None = None
 
     @property
     def number(self):
         """The digits in the file's name."""
         return int(self.file[2:4])
+
+    @cached_property
+    def cases(self):
+        return tuple(self.draw(np.random.default_rng(self.number if self.seed is None else self.seed)))
+
+    def anew(self, seed):
+        """The same exercise with other cases."""
+        return replace(self, seed=seed)

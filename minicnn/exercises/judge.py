@@ -1,6 +1,8 @@
 """From what a student's file did to a verdict in words."""
 
+import secrets
 import signal
+import tokenize
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,15 +12,18 @@ import numpy as np
 from minicnn.exercises.mistakes import likely_mistake, same, wrong_shape
 from minicnn.exercises.sandbox import OUTPUT_LIMIT, TIME_LIMIT, run
 
-PASSED, WRONG, NOT_STARTED, MISSING = "passed", "wrong", "not started", "missing"
+PASSED, WRONG, UNFINISHED, NOT_STARTED, MISSING = "passed", "wrong", "unfinished", "not started", "missing"
+DIGITS = 17
+"""So many tell any two float64 apart."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """status: "passed", "wrong", "not started" or "missing" (no such file). message: what is wrong; likely: the
-    mistake it looks like, or "". For a wrong element: array, index, expected, got. line, text: where in the file.
-    reason, one word for machines: "value", "shape", "type", "dtype", "changed", "unwritten", "time", "output", "crash",
-    or a kind of student.py's. printed: the beginning of what the code printed."""
+    """status: "passed", "wrong", "unfinished" (right so far, but something is still to be written), "not started" or
+    "missing" (no such file). message: what is wrong; likely: the mistake it looks like, or "". For a wrong element:
+    array, index, expected, got. line, text: where in the file. reason, one word for machines: "value", "shape", "type",
+    "dtype", "changed", "unwritten", "time", "output", "crash", "engine", or a kind of student.py's. uses_engine:
+    whether the file has brought minicnn itself in. printed: the beginning of what the code printed."""
 
     exercise: object
     status: str
@@ -31,27 +36,54 @@ class Verdict:
     got: float | None = None
     line: int | None = None
     text: str = ""
+    uses_engine: bool = False
     printed: str = ""
     seconds: float = 0.0
 
 
-def check(exercise, folder, time_limit=TIME_LIMIT):
-    """Judge the file in ``folder`` that is to solve ``exercise`` -> Verdict."""
+def check(exercise, folder, time_limit=TIME_LIMIT, strict=False):
+    """Judge the file in ``folder`` that is to solve ``exercise`` -> Verdict.
+
+    strict: a file that brings minicnn in does not pass, and cannot import it; the cases are drawn with a secret seed.
+    """
+    if strict:
+        exercise = exercise.anew(secrets.randbits(64))
     path = Path(folder) / exercise.file
     if not path.is_file():
         return Verdict(exercise, MISSING, "missing file",
                        f"{exercise.file} is not in {folder}: copy it there again from minicnn's examples/exercises")
-    result = run(exercise, path, time_limit)
-    facts = judge(exercise, result, time_limit)
+    names_engine = mentions_engine(path)
+    result = run(exercise, path, time_limit, engine=not strict)
+    uses_engine = names_engine or bool(result.report and result.report.get("uses_engine"))
+    if strict and uses_engine:
+        facts = wrong("engine", "it uses minicnn itself, which does not count here: write it with NumPy alone")
+    else:
+        facts = judge(exercise, result, time_limit)
     if facts.get("line") and not facts.get("text"):
         facts["text"] = line_of(path, facts["line"])
+    facts["uses_engine"] = uses_engine
     return Verdict(exercise, printed=result.printed, seconds=round(result.seconds, 3), **facts)
 
 
 def line_of(path, number):
-    """That line of a text file, without the space around it; "" if there is none."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    """That line of a text file, without the space around it; "" if there is none, or no file any more."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
     return lines[number - 1].strip() if number <= len(lines) else ""
+
+
+def mentions_engine(path):
+    """Whether a file imports minicnn, or names it in any other way than in a comment."""
+    try:
+        with tokenize.open(path) as file:
+            kinds = (tokenize.NAME, tokenize.STRING)
+            words = [token.string for token in tokenize.generate_tokens(file.readline) if token.type in kinds]
+    except (OSError, SyntaxError, UnicodeDecodeError, tokenize.TokenError, RecursionError, MemoryError):
+        return False  # whatever it is, it does not run either
+    docstring = ('"""', "'''")
+    return any("minicnn" in word for word in words if not word.startswith(docstring))
 
 
 def judge(exercise, result, time_limit):
@@ -59,22 +91,28 @@ def judge(exercise, result, time_limit):
     if result.report is None:
         return {"line": result.where, **ended(result, time_limit)}
     report = result.report
+    changed = " and ".join(dict.fromkeys(name.removesuffix(" again") for name in report["changed"]))
     cases = [(inputs, right, got) for inputs, right, got in zip(exercise.cases, answers(exercise), result.results)]
     for case in cases:
         if fault := compare(exercise, cases, *case):
-            return fault
+            return changes(f"{changed} has been changed, and what comes out is wrong too") if changed else fault
     if report["problem"]:
         return wrong(report["kind"], report["problem"], line=report["line"], text=report["text"])
     if report["unwritten"]:
         if not any(got for _, _, got in cases):
             return {"status": NOT_STARTED}
-        missing = " and ".join(report["unwritten"])
-        return wrong("unwritten", f"right so far, but {missing} is still to be written")
-    if report["changed"]:
-        changed = " and ".join(dict.fromkeys(name.removesuffix(" again") for name in report["changed"]))
-        return wrong("changed", f"the results are right, but {changed} has been changed: inputs belong to the caller",
-                     "work on a copy, or write a = a + b in place of a += b")  # fmt: skip
+        missing = " and ".join(dict.fromkeys(report["unwritten"]))
+        return {**wrong("unwritten", f"right so far, but {missing} is still to be written"), "status": UNFINISHED}
+    if changed:
+        return changes(f"the results are right, but {changed} has been changed")
+    if len(cases) < len(exercise.cases) or any(set(right) - set(got) for _, right, got in cases):
+        return wrong("crash", "it ended before all results were there: does the file write the report itself?")
     return {"status": PASSED}
+
+
+def changes(words):
+    return wrong("changed", f"{words}: inputs belong to the caller",
+                 "work on a copy, or write a = a + b in place of a += b")  # fmt: skip
 
 
 def wrong(reason, message, likely="", **more):
@@ -114,10 +152,13 @@ def compare(exercise, cases, inputs, right, got):
         if array.dtype == np.float32 and same(array, expected, 1e-5):
             return wrong("dtype", f"{plain} is right to 7 digits only: it is float32, the inputs are float64",
                          "leave out dtype=, or take that of the input", array=plain)  # fmt: skip
+        if exercise.secret:
+            return wrong("value", hidden(plain, array, expected), array=plain)
         index = worst(array, expected)
         values = {"expected": float(expected[index]) + 0.0, "got": float(array[index]) + 0.0}  # 0, not -0
         place = f"{plain}[{', '.join(map(str, index))}]" if index else plain
-        words = f"{place}{call} must be {values['expected']:.6g}, got {values['got']:.6g}{sizes(exercise, inputs)}"
+        must, is_now = apart(values["expected"], values["got"])
+        words = f"{place}{call} must be {must}, got {is_now}{sizes(exercise, inputs)}"
         likely = likely_mistake(exercise, name, cases) or unwritten_elements(array, expected)
         return wrong("value", words, likely, array=plain, index=index, **values)
     return {}
@@ -125,6 +166,18 @@ def compare(exercise, cases, inputs, right, got):
 
 def close(got, expected, tolerance):
     return bool(np.all(np.abs(got - expected) <= tolerance * max(np.abs(expected).max(initial=0.0), 1e-300)))
+
+
+def apart(a, b):
+    """Both numbers with as many digits, six at least, as it takes to tell them apart."""
+    texts = [(f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(6, DIGITS + 1)]
+    return next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
+
+
+def hidden(name, array, expected):
+    """How many elements are right, and which is the first that is not, without what it must be."""
+    right = array == expected
+    return f"{right.sum()} of {right.size} {name} are right; that of number {right.argmin() + 1} is not"
 
 
 def worst(array, expected):

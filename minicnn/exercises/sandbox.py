@@ -48,12 +48,12 @@ class Run:
     seconds: float
 
 
-def run(exercise, path, time_limit=TIME_LIMIT):
-    """Run ``path``, a student's file for ``exercise``, on all its cases -> Run."""
+def run(exercise, path, time_limit=TIME_LIMIT, engine=True):
+    """Run ``path``, a student's file for ``exercise``, on all its cases -> Run. engine: may it import minicnn?"""
     path = Path(path).resolve()
     with tempfile.TemporaryDirectory(prefix="minicnn-exercise-", ignore_cleanup_errors=True) as folder:
         folder = Path(folder)
-        write_task(folder, exercise, path, time_limit)
+        write_task(folder, exercise, path, time_limit, engine)
         started = time.perf_counter()
         stopped, status, printed = execute(folder, path, time_limit)
         seconds = time.perf_counter() - started
@@ -61,7 +61,7 @@ def run(exercise, path, time_limit=TIME_LIMIT):
         return Run(report, results, printed, stopped, status, last_line(folder / "where.txt", path), seconds)
 
 
-def write_task(folder, exercise, path, time_limit):
+def write_task(folder, exercise, path, time_limit, engine):
     """Everything that student.py needs; arrays as .npz without pickle, the rest as JSON."""
     names = {name for step in exercise.steps for name in step.args}
     numbers = []
@@ -72,7 +72,8 @@ def write_task(folder, exercise, path, time_limit):
         numbers.append({name: value for name, value in shown.items() if name not in arrays})
     task = {
         "file": str(path), "steps": [asdict(step) for step in exercise.steps], "numbers": numbers,
-        "say_where_after": 0.9 * time_limit, "memory": MEMORY_LIMIT, "engine": str(ENGINE),
+        "say_where_at": time.time() + 0.9 * time_limit, "memory": MEMORY_LIMIT,
+        "engine": str(ENGINE) if engine else None,
     }  # fmt: skip
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
 

@@ -10,6 +10,7 @@ there; so nothing the student prints can be mistaken for a result. report.json h
     unwritten   the functions that are still gaps; results are of the others
     finished    how many cases have a result
     changed     names of inputs that the code has written to
+    uses_engine whether minicnn has been imported
 """
 
 import ast
@@ -19,6 +20,7 @@ import inspect
 import json
 import os
 import sys
+import time
 import tokenize
 import traceback
 import types
@@ -41,13 +43,16 @@ class Problem(Exception):
 def main(folder):
     folder = Path(folder)
     task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-    report = {"problem": "", "kind": "", "line": None, "text": "", "unwritten": [], "finished": 0, "changed": []}
+    report = {"problem": "", "kind": "", "line": None, "text": "", "unwritten": [], "finished": 0, "changed": [],
+              "uses_engine": False}  # fmt: skip
     where = open(folder / "where.txt", "w", encoding="utf-8")  # until the process ends
     faulthandler.enable(where)
-    faulthandler.dump_traceback_later(task["say_where_after"], file=where)
+    faulthandler.dump_traceback_later(max(0.05, task["say_where_at"] - time.time()), file=where)
     limit_memory(task["memory"])
     sys.path[:] = [str(Path(task["file"]).parent), *(p for p in sys.path if p != str(Path(__file__).parent))]
-    if task["engine"] not in sys.path:
+    if task["engine"] is None:
+        sys.meta_path.insert(0, NoEngine())
+    elif task["engine"] not in sys.path:
         sys.path.append(task["engine"])  # last: a student may look things up in minicnn itself
     np.empty, np.empty_like = poisoned(np.empty), poisoned(np.empty_like)
     cases = [read_inputs(folder / f"case{case}.npz", numbers) for case, numbers in enumerate(task["numbers"])]
@@ -59,11 +64,20 @@ def main(folder):
             report["finished"] += 1
     except Problem as problem:
         report |= {"problem": str(problem), "kind": problem.kind, "line": problem.line, "text": problem.text}
+    report["uses_engine"] = any(name.partition(".")[0] == "minicnn" for name in list(sys.modules))
     (folder / "report.part").write_text(json.dumps(report), encoding="utf-8")
     os.replace(folder / "report.part", folder / "report.json")
     with contextlib.suppress(Exception):  # closed or replaced by the student's code
         sys.stdout.flush()
     os._exit(0)  # whatever threads the student's code has left
+
+
+class NoEngine:
+    """The first place where Python looks for a module: minicnn is not to be found."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "minicnn":
+            raise ModuleNotFoundError("minicnn itself does not count here: write it with NumPy alone")
 
 
 def limit_memory(most_bytes):

@@ -4,10 +4,11 @@ import json
 import math
 import textwrap
 
-from minicnn.exercises.judge import MISSING, NOT_STARTED, PASSED, WRONG
+from minicnn.exercises.judge import MISSING, NOT_STARTED, PASSED, UNFINISHED, WRONG
 
-WORDS = {PASSED: "passed", WRONG: "WRONG", NOT_STARTED: "not started", MISSING: "MISSING"}
-COLOURS = {PASSED: "\033[32m", WRONG: "\033[31m", NOT_STARTED: "\033[2m", MISSING: "\033[31m"}
+WORDS = {PASSED: "passed", WRONG: "WRONG", UNFINISHED: "unfinished", NOT_STARTED: "not started", MISSING: "MISSING"}
+COLOURS = {PASSED: "\033[32m", WRONG: "\033[31m", UNFINISHED: "\033[33m", NOT_STARTED: "\033[2m",
+           MISSING: "\033[31m"}  # fmt: skip
 PRINTED_LINES = 6
 
 
@@ -17,6 +18,8 @@ def table(verdicts, width=110, colour=False):
     lines = [f"     {'exercise':{wide}}  result", "-" * width]
     for verdict in verdicts:
         word = WORDS[verdict.status]
+        if verdict.status == PASSED and verdict.uses_engine:
+            word = f"{word}, by minicnn's own code"
         if colour:
             word = f"{COLOURS[verdict.status]}{word}\033[0m"
         file = "" if verdict.status == PASSED else f"  {verdict.exercise.file}"
@@ -50,10 +53,22 @@ def details(verdict, width):
 def summary(verdicts):
     counts = {status: sum(v.status == status for v in verdicts) for status in WORDS}
     parts = [f"{counts[PASSED]} of {len(verdicts)} passed"]
-    parts += [f"{counts[status]} {status}" for status in (WRONG, NOT_STARTED, MISSING) if counts[status]]
+    parts += [f"{counts[status]} {status}" for status in (WRONG, UNFINISHED, NOT_STARTED, MISSING) if counts[status]]
     text = ", ".join(parts)
     left = [v for v in verdicts if v.status != PASSED]
     return f"{text}. Next: {left[0].exercise.file}" if left else f"{text}. Well done."
+
+
+def hints(exercises, level, width=110):
+    """What helps, up to this level, wrapped."""
+    lines = []
+    for exercise in exercises:
+        lines += [f"{exercise.number}  {exercise.title}"]
+        for number, text in enumerate(exercise.hints[:level], 1):
+            lead = f"  hint {number}:  "
+            lines += textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=" " * len(lead),
+                                   break_on_hyphens=False)  # fmt: skip
+    return "\n".join(lines)
 
 
 def as_json(verdicts, folder):

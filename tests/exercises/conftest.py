@@ -16,11 +16,11 @@ from minicnn.exercises import EXERCISES, check
 def check_text(tmp_path):
     """``check_text(number, text)`` -> the Verdict on a file with this text (or these bytes)."""
 
-    def judge(number, text, time_limit=10.0):
+    def judge(number, text, time_limit=10.0, strict=False):
         exercise = EXERCISES[number - 1]
         contents = text if isinstance(text, bytes) else text.encode()
         (tmp_path / exercise.file).write_bytes(contents)
-        return check(exercise, tmp_path, time_limit)
+        return check(exercise, tmp_path, time_limit, strict)
 
     return judge
 

@@ -88,6 +88,86 @@ BY_HAND = {
         "linear_second": "return d2y @ (x**2).T, d2y.sum(axis=1), (W**2).T @ d2y",
         "squash_second": "return (A * S * (1 - (y / A) ** 2)) ** 2 * d2y",
     },
+    "ex11_gradient_check.py": {
+        "numeric_gradient": """
+            gradient, moved = np.zeros_like(x), x.copy()
+            for i in np.ndindex(x.shape):
+                moved[i] = x[i] + h
+                up = loss(moved)
+                moved[i] = x[i] - h
+                gradient[i] = (up - loss(moved)) / (2 * h)
+                moved[i] = x[i]
+            return gradient
+        """,
+        "relative_error": """
+            scale = np.maximum(np.abs(a), np.abs(n))
+            return np.abs(a - n) / np.where(scale == 0, 1, scale)
+        """,
+    },
+    "ex12_relu_and_max_pooling.py": {
+        "relu_backward": "return dy * (x > 0)",
+        "max_pool_backward": """
+            C, H, W, N = x.shape
+            y = x.reshape(C, H // size, size, W // size, size, N).max(axis=(2, 4))
+            spread = [a.repeat(size, axis=1).repeat(size, axis=2) for a in (y, dy)]
+            return np.where(x == spread[0], spread[1], 0)
+        """,
+    },
+    "ex13_softmax_cross_entropy.py": {
+        "softmax": """
+            terms = np.exp(z - z.max(axis=0))
+            return terms / terms.sum(axis=0)
+        """,
+        "gradient": """
+            terms = np.exp(z - z.max(axis=0))
+            dz = terms / terms.sum(axis=0)
+            dz[labels, np.arange(len(labels))] -= 1
+            return dz / len(labels)
+        """,
+    },
+    "ex14_branch_and_add.py": {"gate_backward": """
+        g = np.tanh(W @ x)
+        da = (1 - g**2) * x * dy
+        return da @ x.T, g * dy + W.T @ da
+    """},
+    "ex15_residual_block.py": {"residual_backward": """
+        h = W1 @ x
+        dh = (W2.T @ dy) * (h > 0)
+        return dh @ x.T, dy @ np.maximum(h, 0).T, W1.T @ dh + dy
+    """},
+    "ex16_batchnorm_backward.py": {"batchnorm_backward": """
+        deviation = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+        z = (x - x.mean(axis=1, keepdims=True)) / deviation
+        g = gamma[:, None] * dy
+        dx = (g - g.mean(axis=1, keepdims=True) - z * (g * z).mean(axis=1, keepdims=True)) / deviation
+        return (z * dy).sum(axis=1), dy.sum(axis=1), dx
+    """},
+    "ex17_training_loop.py": {"train": """
+        for row in order:
+            for n in range(0, len(row), size):
+                chosen = row[n : n + size]
+                dz = softmax(W @ x[:, chosen] + b[:, None])
+                dz[labels[chosen], np.arange(len(chosen))] -= 1
+                dz = dz / len(chosen)
+                W, b = W - lr * dz @ x[:, chosen].T, b - lr * dz.sum(axis=1)
+        return W, b
+    """},
+    "ex18_kernel.py": {"thread": """
+        if t >= y.size:
+            return
+        _, height, width, samples = y.shape
+        n, w, h, o = t % samples, t // samples % width, t // samples // width % height, t // samples // width // height
+        total = 0.0
+        for c in range(k.shape[1]):
+            for i in range(k.shape[2]):
+                for j in range(k.shape[3]):
+                    total += k[o, c, i, j] * x[c, h + i, w + j, n]
+        y[o, h, w, n] = total
+    """},
+    "ex19_find_the_bug.py": {"answers": """
+        lines = np.array([3, 3, 2, 3, 2, 5, 4, 5, 5, 3, 4, 2])
+        return lines, np.array([2, 1, 4, 5, 9, 8, 3, 2, 8, 8, 6, 7])
+    """},
 }  # fmt: skip
 
 ENGINE = {
@@ -183,4 +263,37 @@ ENGINE = {
             return squash.backward(np.ones_like(y)) ** 2 * d2y
         """,
     },
+    "ex12_relu_and_max_pooling.py": {
+        "relu_backward": """
+            import minicnn as mc
+            relu = mc.ReLU()
+            relu.forward(x)
+            return relu.backward(dy)
+        """,
+        "max_pool_backward": """
+            import minicnn as mc
+            pool = mc.MaxPool2d(size)
+            pool.forward(x)
+            return pool.backward(dy)
+        """,
+    },
+    "ex13_softmax_cross_entropy.py": {
+        "softmax": """
+            return gradient(z, np.zeros(z.shape[1], int)) * z.shape[1] + (np.arange(len(z)) == 0)[:, None]
+        """,
+        "gradient": """
+            import minicnn as mc
+            loss = mc.losses.CrossEntropyLoss()
+            loss.forward(z, labels)
+            return loss.backward()
+        """,
+    },
+    "ex16_batchnorm_backward.py": {"batchnorm_backward": """
+        import minicnn as mc
+        layer = mc.BatchNorm1d(len(x), eps=eps, dtype="float64")
+        layer.weight.value = gamma
+        layer.forward(x)
+        dx = layer.backward(dy)
+        return layer.weight.grad, layer.bias.grad, dx
+    """},
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """``python -m minicnn.exercises``: table, JSON, exit status, --watch."""
 
+import csv
 import json
 import os
 import shutil
@@ -8,7 +9,9 @@ import sys
 import threading
 
 import pytest
-from solutions import BY_HAND, FOLDER, fill
+from solutions import BY_HAND, ENGINE, FOLDER, fill
+
+from minicnn.exercises import EXERCISES
 
 COMMAND = [sys.executable, "-m", "minicnn.exercises"]
 
@@ -38,7 +41,8 @@ def test_the_table(folder):
     assert any("likely:" in line and "not divided by A" in line for line in lines)
     assert any("col2im" in line and "not started" in line for line in lines)
     assert any("diagonal second derivative" in line and "MISSING" in line for line in lines)
-    assert lines[-1] == "1 of 10 passed, 1 wrong, 7 not started, 1 missing. Next: ex02_squash_backward.py"
+    others = f"1 wrong, {len(EXERCISES) - 3} not started, 1 missing"
+    assert lines[-1] == f"1 of {len(EXERCISES)} passed, {others}. Next: ex02_squash_backward.py"
     assert max(map(len, lines)) <= 120
     assert "\033" not in done.stdout
 
@@ -67,7 +71,7 @@ def test_exit_status_0_only_if_all_pass(folder):
         (folder / file).write_text(fill(file, bodies), encoding="utf-8")
     done = run(folder)
     assert done.returncode == 0
-    assert "10 of 10 passed. Well done." in done.stdout
+    assert f"{len(EXERCISES)} of {len(EXERCISES)} passed. Well done." in done.stdout
     assert run(folder, "--only", 4).returncode == 0
 
 
@@ -98,7 +102,7 @@ def test_an_installed_package_without_examples_says_where_they_are(tmp_path, mon
     assert "come with minicnn's source" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--only", "11"], ["--time-limit", "0"], ["--time-limit", "x"], ["--wat"]])
+@pytest.mark.parametrize("arguments", [["--only", "99"], ["--time-limit", "0"], ["--time-limit", "x"], ["--wat"]])
 def test_bad_arguments(arguments):
     done = run(*arguments)
     assert done.returncode == 2
@@ -132,3 +136,53 @@ def read_until(process, word):
         if word in line:
             return text
     pytest.fail(f"ended before {word!r}: {text}")
+
+
+def test_hints_lead_from_a_nudge_to_the_formula():
+    first, third = run("--only", 1, "--hint", 1).stdout, run("--only", 1, "--hint", 3).stdout
+    assert "hint 1" in first and "hint 2" not in first and "W^T dy" not in first
+    assert third.startswith(first) and "hint 3" in third and "W^T dy" in third
+    done = run("--hint", 1)
+    assert done.returncode == 2 and "--hint needs --only" in done.stderr
+
+
+def test_strict_says_what_it_does_not_count(folder):
+    (folder / "ex02_squash_backward.py").write_text(fill("ex02_squash_backward.py", ENGINE["ex02_squash_backward.py"]))
+    assert "passed, by minicnn's own code" in run(folder, "--only", 2).stdout
+    done = run(folder, "--only", 2, "--strict")
+    assert done.returncode == 1
+    assert "does not count here" in done.stdout
+
+
+def test_a_report_has_a_line_for_each_student(folder, tmp_path):
+    class_folder = tmp_path / "class"
+    shutil.copytree(folder, class_folder / "Ada")
+    (class_folder / "=Bob").mkdir()
+    solved = fill("ex02_squash_backward.py", ENGINE["ex02_squash_backward.py"])
+    (class_folder / "=Bob" / "ex02_squash_backward.py").write_text(solved, encoding="utf-8")
+    (class_folder / "no student").mkdir()
+    done = run("--report", tmp_path / "class.csv", class_folder, "--only", 1, 2)
+    assert done.returncode == 1, done.stderr
+    assert "2 students" in done.stdout
+    with open(tmp_path / "class.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    bob, ada = lines
+    assert (bob["student"], ada["student"]) == ("'=Bob", "Ada")
+    assert all((line["passed"], line["total"]) == ("1", "2") for line in lines)
+    assert (bob["uses_engine"], ada["uses_engine"]) == ("2", "")
+    assert (bob["ex01_linear_backward"], bob["ex02_squash_backward"]) == ("missing", "passed")
+    assert (ada["ex01_linear_backward"], ada["ex02_squash_backward"]) == ("passed", "wrong: value")
+
+
+def test_a_report_needs_a_folder_of_folders(folder, tmp_path):
+    done = run("--report", tmp_path / "class.csv", folder)
+    assert done.returncode == 2 and "a folder for each student" in done.stderr
+    assert not (tmp_path / "class.csv").exists()
+    assert run("--report", "class.csv", "--watch").returncode == 2
+
+
+def test_the_document_lists_every_field_of_the_json(folder):
+    fields = json.loads(run(folder, "--json", "--only", 2).stdout)
+    document = (FOLDER.parents[1] / "docs" / "exercises.md").read_text(encoding="utf-8")
+    for name in [*fields, *fields["exercises"][0]]:
+        assert f"`{name}`" in document, name

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from minicnn.exercises import EXERCISES
+
 HEAD = "import os, sys, time\nimport numpy as np\nA, S = 1.7159, 2 / 3\n"
 RIGHT = "A * S * (1 - (y / A) ** 2) * dy"
 
@@ -176,3 +178,49 @@ def test_a_file_that_may_not_be_read(check_text, tmp_path):
 
     (tmp_path / EXERCISES[1].file).chmod(0)
     assert "cannot be read" in check(EXERCISES[1], tmp_path).message
+
+
+def test_a_file_that_writes_the_report_itself_does_not_pass(check_text):
+    report = {"problem": "", "kind": "", "line": None, "text": "", "unwritten": [], "finished": 0, "changed": []}
+    text = squash("return y", before=f"""
+import json
+folder = sys.argv[1]
+json.dump({report!r}, open(os.path.join(folder, "report.json"), "w"))
+os._exit(0)
+""")
+    verdict = check_text(2, text)
+    assert (verdict.status, verdict.reason) == ("wrong", "crash")
+    assert "write the report itself" in verdict.message
+
+
+def test_a_file_that_deletes_itself_is_judged_all_the_same(check_text):
+    verdict = check_text(2, squash("os.remove(__file__)\nreturn y[10**9]"))
+    assert (verdict.status, verdict.reason) == ("wrong", "error")
+    verdict = check_text(2, squash("os.remove(__file__)\nos.abort()"))
+    assert (verdict.status, verdict.reason) == ("wrong", "crash")
+
+
+def test_using_the_engine_passes_and_is_said(check_text):
+    by_engine = "import minicnn as mc\nf = mc.ScaledTanh()\nf.forward(np.arctanh(y / A) / S)\nreturn f.backward(dy)"
+    verdict = check_text(2, squash(by_engine))
+    assert (verdict.status, verdict.uses_engine) == ("passed", True)
+    assert not check_text(2, squash(f"return {RIGHT}  # as minicnn does")).uses_engine
+
+
+@pytest.mark.parametrize("body", [
+    "import minicnn as mc\nf = mc.ScaledTanh()\nf.forward(np.arctanh(y / A) / S)\nreturn f.backward(dy)",
+    "mc = __import__('mini' + 'cnn')\nf = mc.ScaledTanh()\nf.forward(np.arctanh(y / A) / S)\nreturn f.backward(dy)",
+])  # fmt: skip
+def test_strict_refuses_the_engine(body, check_text):
+    verdict = check_text(2, squash(body), strict=True)
+    assert verdict.status == "wrong"
+    assert verdict.reason == "engine" or "does not count here" in verdict.message
+
+
+def test_strict_draws_the_cases_anew(check_text):
+    """A file that knows the usual cases by heart is found out."""
+    firsts = [float(case["y"].ravel()[0]) for case in EXERCISES[1].cases]
+    body = f"return {RIGHT} if any(abs(y.ravel()[0] - first) < 1e-12 for first in {firsts}) else y"
+    assert check_text(2, squash(body)).status == "passed"
+    assert check_text(2, squash(body), strict=True).status == "wrong"
+    assert check_text(2, squash(f"return {RIGHT}"), strict=True).status == "passed"

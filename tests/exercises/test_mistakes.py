@@ -1,7 +1,9 @@
 """Mistakes that students make, as code: each is found where it is and called by its name."""
 
+import re
+
 import pytest
-from solutions import BY_HAND
+from solutions import BY_HAND, FOLDER
 
 from minicnn.exercises import EXERCISES
 
@@ -23,6 +25,15 @@ def edited(body, old, new):
 
 def slope(factor):
     return {"squash_backward": f"import numpy as np\nreturn {factor} * dy"}
+
+
+def change(number, *pairs):
+    """The solution by hand with each old text replaced by the new one that follows it, in whichever function has it."""
+    bodies = dict(BY_HAND[EXERCISES[number - 1].file])
+    for old, new in zip(pairs[::2], pairs[1::2]):
+        name = next(name for name, body in bodies.items() if old in body)
+        bodies[name] = bodies[name].replace(old, new)
+    return bodies
 
 
 CASES = [
@@ -108,6 +119,35 @@ CASES = [
     (10, {"linear_second": "return d2y @ (x**2).T, d2y.sum(axis=1), W.T @ d2y"}, "d2x", "W is not squared"),
     (10, {**BY_HAND["ex10_second_derivative.py"], "squash_second": "return A * S * (1 - (y / A) ** 2) * d2y"},
      "d2a", "not squared"),
+    (11, change(11, "up = loss(moved)\n                moved[i] = x[i] - h\n",
+                "up = loss(moved)\n                moved[i] = x[i]\n", "/ (2 * h)", "/ h"), "gradient", "one-sided"),
+    (11, change(11, "/ (2 * h)", "/ h"), "gradient", "2h apart"),
+    (11, change(11, "np.where(scale == 0, 1, scale)", "np.abs(n + (n == 0))"), "error", "|n| alone"),
+    (12, change(12, "dy * (x > 0)", "dy * (x < 0)"), "dx of ReLU", "turned round"),
+    (12, change(12, "dy * (x > 0)", "np.maximum(dy, 0)"), "dx of ReLU", "negative gradients"),
+    (12, change(12, "return np.where(x == spread[0], spread[1], 0)", "return spread[1] / size**2"),
+     "dx of max pooling", "shared out evenly"),
+    (12, change(12, ".max(axis", ".min(axis"), "dx of max pooling", "smallest pixel"),
+    (13, change(13, "terms = np.exp(z - z.max(axis=0))\n            return", "terms = np.exp(z)\n            return"),
+     "p", "overflows"),
+    (13, change(13, "return dz / len(labels)", "return dz"), "dz", "1/N is missing"),
+    (13, change(13, "] -= 1", "] -= 0"), "dz", "softmax alone"),
+    (14, change(14, "g * dy + W.T @ da", "W.T @ da"), "dx", "directly too"),
+    (14, change(14, "g * dy + W.T @ da", "(g * dy + W.T @ da) / 2"), "dx", "averaged"),
+    (14, change(14, "* x * dy", "* dy"), "dW", "factor x"),
+    (15, change(15, "@ dh + dy", "@ dh"), "dx", "way past the layers"),
+    (15, change(15, " * (h > 0)", ""), "dW1", "mask is missing"),
+    (15, change(15, "np.maximum(h, 0).T", "h.T"), "dW2", "before ReLU"),
+    (16, change(16, "(g - g.mean(axis=1, keepdims=True) - z * (g * z).mean(axis=1, keepdims=True)) / deviation",
+                "g / deviation"), "dx", "taken for constants"),
+    (16, change(16, " - z * (g * z).mean(axis=1, keepdims=True)", ""), "dx", "way by the variance"),
+    (16, change(16, "g = gamma[:, None] * dy", "g = dy"), "dx", "gamma is missing"),
+    (17, change(17, "W - lr", "W + lr", "b - lr", "b + lr"), "W_new", "uphill"),
+    (17, change(17, "dz = dz / len(chosen)", "dz = dz / size"), "W_new", "divided by size"),
+    (17, change(17, "dz = dz / len(chosen)", "pass"), "W_new", "batch's sum"),
+    (17, change(17, "range(0, len(row), size)", "range(0, len(row) - size + 1, size)"), "W_new", "shorter batch"),
+    (18, change(18, "x[c, h + i, w + j, n]", "x[c, h + j, w + i, n]"), "y", "exchanged"),
+    (18, change(18, "total += k", "total = k"), "y", "must grow"),
 ]  # fmt: skip
 
 
@@ -167,4 +207,35 @@ def test_writing_to_an_input_is_found_although_the_results_are_right(check_bodie
 
 
 def test_every_exercise_has_known_mistakes():
-    assert all(len(exercise.mistakes) >= 3 for exercise in EXERCISES)
+    assert all(len(exercise.mistakes) >= 3 for exercise in EXERCISES if not exercise.secret)
+
+
+def test_every_exercise_has_three_hints_and_only_the_last_is_the_formula():
+    for exercise in EXERCISES:
+        assert len(exercise.hints) == 3
+        task = (FOLDER / exercise.file).read_text(encoding="utf-8")
+        assert f"--only {exercise.number} --hint 1" in task
+        assert exercise.hints[2] not in task
+
+
+def test_what_is_secret_is_not_given_away(check_bodies):
+    body = "lines, reasons = np.zeros(12, int), np.zeros(12, int)\nlines[0] = 3\nreturn lines, reasons"
+    verdict = check_bodies(19, answers=body)
+    assert verdict.message == "1 of 12 lines are right; that of number 2 is not"
+    assert (verdict.expected, verdict.got, verdict.likely) == (None, None, "")
+
+
+def test_numbers_are_printed_until_they_differ(check_bodies):
+    verdict = check_bodies(2, squash_backward="return (1 + 3e-8) * A * S * (1 - (y / A) ** 2) * dy")
+    must, got = re.findall(r"must be (\S+), got (\S+?)(?:  |$)", verdict.message)[0]
+    assert must != got
+
+
+def test_a_weight_that_is_changed_in_place_is_not_taken_for_a_wrong_dx(check_bodies):
+    verdict = check_bodies(1, backward="""
+        self.dW, self.db = dy @ self.x.T, dy.sum(axis=1)
+        self.W -= 0.1 * self.dW
+        return self.W.T @ dy
+    """)
+    assert (verdict.status, verdict.reason) == ("wrong", "changed")
+    assert "W has been changed" in verdict.message

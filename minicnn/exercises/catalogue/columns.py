@@ -11,8 +11,7 @@ SIZES = [(2, 5, 5, 2, 3, 1), (2, 7, 6, 3, 3, 2), (1, 6, 8, 2, 2, 2), (3, 8, 5, 1
 ENGINE = get("numpy")
 
 
-def forward_cases():
-    rng = np.random.default_rng(3)
+def forward_cases(rng):
     return tuple(
         {"x": rng.standard_normal((c, h, w, n)), "size": size, "stride": stride} for c, h, w, n, size, stride in SIZES
     )  # fmt: skip
@@ -27,12 +26,11 @@ def columns(inputs):
     return {"cols": ENGINE.im2col(inputs["x"], *geometry(inputs))}
 
 
-def backward_cases():
-    rng = np.random.default_rng(4)
+def backward_cases(rng):
     return tuple(
         {"dcols": rng.standard_normal(columns(case)["cols"].shape), "x_shape": case["x"].shape, "size": case["size"],
          "stride": case["stride"]}
-        for case in forward_cases()
+        for case in forward_cases(rng)
     )  # fmt: skip
 
 
@@ -91,7 +89,15 @@ STRIDE_IGNORED = "the stride is ignored: window (h, w) begins at pixel (h·strid
 
 IM2COL = Exercise(
     file="ex03_im2col.py", title="im2col", steps=(Step("im2col", ("x", "size", "stride"), returns=("cols",)),),
-    cases=forward_cases(), expected=columns, batched=("x",),
+    draw=forward_cases, expected=columns, batched=("x",),
+    hints=(
+        "First the sizes: how many windows fit below each other, and side by side? Then take one pixel (i, j) of "
+        "the window: which pixels of x does it see, over all windows?",
+        "Two loops over i and j are enough. A slice with a step, such as x[:, i : i + 7 : 2], takes the pixel (i, "
+        "j) of all windows at once. Fill an array (C, size, size, H_out, W_out, N), and reshape it at the end.",
+        "H_out = (H - size) // stride + 1, W_out likewise;   cols[(c, i, j), (h, w, n)] = x[c, h·stride + i, "
+        "w·stride + j, n]",
+    ),
     mistakes=(
         Mistake(STRIDE_IGNORED, lambda i, right: columns({**i, "stride": 1})),
         Mistake(STRIDE_IGNORED, dense_steps),
@@ -107,7 +113,15 @@ IM2COL = Exercise(
 COL2IM = Exercise(
     file="ex04_col2im.py", title="col2im",
     steps=(Step("col2im", ("dcols", "x_shape", "size", "stride"), returns=("dx",)),),
-    cases=backward_cases(), expected=image,
+    draw=backward_cases, expected=image,
+    hints=(
+        "Each number of cols is a copy of a pixel. If a value is used several times, what happens to its "
+        "gradients?",
+        "Undo the reshape that ended exercise 3, begin with zeros, and run through i and j with the same slices. "
+        "What was written there is added here.",
+        "dx[c, p, q, n] = the sum of dcols[(c, i, j), (h, w, n)] over all i, j, h, w with h·stride + i = p, "
+        "w·stride + j = q",
+    ),
     mistakes=(
         Mistake("a pixel that several windows see must collect all of them: += in place of =",
                 lambda i, right: gather(i, i["stride"], add=False)),

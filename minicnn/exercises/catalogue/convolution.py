@@ -14,9 +14,9 @@ CASES = [
 """(x's shape, connections, size, stride)."""
 
 
-def cases():
+def cases(rng):
     """W is not 0 where nothing is connected, so that whoever ignores the table is found out."""
-    rng, made = np.random.default_rng(5), []
+    made = []
     for (channels, height, width, n), connections, size, stride in CASES:
         maps = len(connections)
         y_shape = maps, (height - size) // stride + 1, (width - size) // stride + 1, n
@@ -69,7 +69,15 @@ def loops(inputs, stride, add=True, flip=False):
 CONVOLUTION = Exercise(
     file="ex05_conv_backward.py", title="Conv2d.backward",
     steps=twice(Step("Conv2d", ("W", "b", "connections", "stride"), makes="layer")),
-    cases=cases(), expected=expected, batched=("x", "dy", "x again", "dy again"),
+    draw=cases, expected=expected, batched=("x", "dy", "x again", "dy again"),
+    hints=(
+        "Look at the one line of forward that multiplies. It is y += w · seen with a single number w: what are its"
+        " two ways back, for the number and for the pixels?",
+        "Copy forward's four loops. In the innermost, W[o, c, i, j] collects over all outputs of map o, and the "
+        "pixels that were seen collect one contribution from every o, i and j. += where something is collected.",
+        "dW[o, c, i, j] = the sum over h, w, n of dy[o, h, w, n] x[c, h·stride + i, w·stride + j, n];   dx[c, "
+        "h·stride + i, w·stride + j, n] collects W[o, c, i, j] dy[o, h, w, n];   db[o] = the sum of dy[o]",
+    ),
     mistakes=(
         Mistake("the connection table is ignored: only the pairs in connections[o] count", all_connected),
         Mistake("the stride is ignored: window (h, w) begins at pixel (h·stride, w·stride)",

@@ -6,9 +6,8 @@ from minicnn.exercises.exercise import Exercise, Mistake, Step
 from minicnn.losses import MAPLoss
 
 
-def cases():
+def cases(rng):
     """Small distances, then such as an untrained network gives, for which exp(-y) is 0 in the computer."""
-    rng = np.random.default_rng(8)
     return tuple(
         {"y": scale * rng.uniform(0.1, 1, (classes, n)), "labels": rng.integers(classes, size=n), "j": j}
         for classes, n, scale, j in [(4, 3, 3.0, 1.5), (10, 5, 6.0, 3.0), (3, 1, 2.0, 0.5), (10, 4, 5000.0, 4000.0)]
@@ -54,7 +53,15 @@ def naive(inputs, right):
 CRITERION = Exercise(
     file="ex08_discriminative_gradient.py", title="equation 9's gradient",
     steps=(Step("discriminative_gradient", ("y", "labels", "j"), returns=("dy",)),),
-    cases=cases(), expected=expected, batched=("y", "labels"),
+    draw=cases, expected=expected, batched=("y", "labels"),
+    hints=(
+        "Two terms: y[D] depends on one y only. For the logarithm, d log(u) = du / u, and only one exponential in "
+        "the sum contains y[i].",
+        "The mean brings 1/N. Distances may be in the thousands, where exp(-y) is 0: multiply numerator and "
+        "denominator by exp(m), with the m that keeps the largest term at 1.",
+        "dE/dy[i, n] = 1/N ( [i = D] - exp(-y[i]) / (exp(-j) + the sum over k of exp(-y[k])) ),   m = min(j, the "
+        "smallest y)",
+    ),
     mistakes=(
         Mistake("exp(-y) is 0 here, and 0/0 is not a number: take out the smallest of y and j first "
                 "(the last paragraph of the exercise)", naive),

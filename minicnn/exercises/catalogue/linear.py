@@ -1,14 +1,12 @@
 """Exercise 1: Linear.backward."""
 
-import numpy as np
 
 from minicnn.exercises.exercise import Exercise, Mistake, Step
 from minicnn.layers import Linear
 
 
-def cases():
+def cases(rng):
     """A square one first, where a missing transpose still gives a result, then others; each is used twice."""
-    rng = np.random.default_rng(1)
     return tuple(
         {name: rng.standard_normal(shape) for name, shape in {
             "W": (outputs, inputs), "b": (outputs,), "x": (inputs, n), "dy": (outputs, n),
@@ -51,7 +49,14 @@ def square(predict):
 
 LINEAR = Exercise(
     file="ex01_linear_backward.py", title="Linear.backward", steps=twice(Step("Linear", ("W", "b"), makes="layer")),
-    cases=cases(), expected=expected, batched=("x", "dy", "x again", "dy again"),
+    draw=cases, expected=expected, batched=("x", "dy", "x again", "dy again"),
+    hints=(
+        "Write y = W x + b for one output and one sample: y[i, n] = ... Which y does W[i, j] appear in? All of "
+        "them count.",
+        "The shapes leave hardly a choice: which product of dy (outputs, N) and x (inputs, N) has the shape of W? "
+        "Which of dy and W that of x? What is summed over in each?",
+        "dW = dy x^T,   db = the sum of dy's columns,   dx = W^T dy",
+    ),
     mistakes=(
         Mistake("x is not transposed: dW = dy x^T", square(lambda i: {"dW": i["dy"] @ i["x"]})),
         Mistake("the wrong factor is transposed: dW = dy x^T", square(lambda i: {"dW": i["dy"].T @ i["x"]})),

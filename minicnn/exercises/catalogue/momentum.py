@@ -1,14 +1,12 @@
 """Exercise 9: a step with momentum."""
 
-import numpy as np
 
 from minicnn.exercises.exercise import Exercise, Mistake, Step
 from minicnn.layers import Parameter
 from minicnn.optim import SGD
 
 
-def cases():
-    rng = np.random.default_rng(9)
+def cases(rng):
     return tuple(
         {**{name: rng.standard_normal(shape) for name in ("w", "v", "g")}, "lr": lr, "momentum": momentum}
         for shape, lr, momentum in [((4,), 0.1, 0.9), ((3, 2), 0.05, 0.5), ((5,), 0.2, 0.0)]
@@ -34,7 +32,12 @@ def step(w, v, lr):
 MOMENTUM = Exercise(
     file="ex09_momentum.py", title="momentum",
     steps=(Step("momentum_step", ("w", "v", "g", "lr", "momentum"), returns=("w_new", "v_new")),),
-    cases=cases(), expected=expected,
+    draw=cases, expected=expected,
+    hints=(
+        "Two lines: first the velocity, then the weights, which follow the new velocity.",
+        "The velocity keeps a share `momentum` of what it was, and the gradient is added to it as it is.",
+        "v_new = momentum · v + g;   w_new = w - lr · v_new",
+    ),
     mistakes=(
         Mistake("the step goes up the slope: subtract lr · v_new",
                 lambda i, right: {"w_new": 2 * i["w"] - right["w_new"]}),

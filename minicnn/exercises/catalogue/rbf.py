@@ -6,8 +6,7 @@ from minicnn.exercises.exercise import Exercise, Mistake, Step
 from minicnn.layers import RBF
 
 
-def cases():
-    rng = np.random.default_rng(7)
+def cases(rng):
     return tuple(
         {"x": rng.standard_normal((features, n)), "w": rng.choice([-1.0, 1.0], (classes, features)),
          "dy": rng.standard_normal((classes, n))}
@@ -27,7 +26,14 @@ def differences(inputs):
 RBF_UNITS = Exercise(
     file="ex07_rbf.py", title="RBF units",
     steps=(Step("rbf_forward", ("x", "w"), returns=("y",)), Step("rbf_backward", ("x", "w", "dy"), returns=("dx",))),
-    cases=cases(), expected=expected, batched=("x", "dy"),
+    draw=cases, expected=expected, batched=("x", "dy"),
+    hints=(
+        "Write (x[j, n] - w[i, j])² for all i, j, n at once: an array (classes, features, N), by adding axes of "
+        "length 1.",
+        "Feature j goes into every output i, so its gradients add up over i. The derivative of a square is twice "
+        "its inside.",
+        "dx[j, n] = 2 · the sum over i of dy[i, n] (x[j, n] - w[i, j])",
+    ),
     mistakes=(
         Mistake("the square root is too much: y is the squared distance", lambda i, right: {"y": np.sqrt(right["y"])}),
         Mistake("this is the mean over the features: it must be the sum",

@@ -13,8 +13,7 @@ A, S = ScaledTanh.A, ScaledTanh.S
 STEP = 1e-5
 
 
-def cases():
-    rng = np.random.default_rng(10)
+def cases(rng):
     made = []
     for features, outputs, n in [(3, 3, 3), (4, 2, 5), (2, 3, 1)]:
         a = 1.5 * rng.standard_normal((outputs, n))
@@ -60,7 +59,12 @@ SECOND_DERIVATIVE = Exercise(
     file="ex10_second_derivative.py", title="diagonal second derivative",
     steps=(Step("linear_second", ("W", "x", "d2y"), returns=("h_W", "h_b", "d2x")),
            Step("squash_second", ("y", "d2y"), returns=("d2a",))),
-    cases=cases(), expected=expected, batched=("x", "d2y", "y", "a"), tolerance=1e-7,
+    draw=cases, expected=expected, batched=("x", "d2y", "y", "a"), tolerance=1e-7,
+    hints=(
+        "Go the way of exercises 1 and 2, and square every factor that multiplies the gradient there.",
+        "For h_W that factor is x, for d2x it is W, for the squashing it is the slope f'(a); for h_b it is 1.",
+        "h_W = d2y (x²)^T,   h_b = the sum of d2y's columns,   d2x = (W²)^T d2y,   d2a = (A S (1 - (y/A)²))² d2y",
+    ),
     mistakes=(
         Mistake("x is not squared", lambda i, right: {"h_W": i["d2y"] @ i["x"].T}),
         Mistake("the product is squared instead of x alone", lambda i, right: {"h_W": (i["d2y"] @ i["x"].T) ** 2}),

@@ -6,8 +6,7 @@ from minicnn.exercises.exercise import Exercise, Mistake, Step
 from minicnn.layers import Subsampling
 
 
-def cases():
-    rng = np.random.default_rng(6)
+def cases(rng):
     return tuple(
         {"x": rng.standard_normal((c, 2 * h, 2 * w, n)), "dy": rng.standard_normal((c, h, w, n))}
         for c, h, w, n in [(2, 2, 3, 3), (3, 1, 2, 2), (1, 2, 2, 1)]
@@ -35,7 +34,13 @@ def summed_over(*axes):
 SUBSAMPLING = Exercise(
     file="ex06_subsampling_gradients.py", title="subsampling's gradients",
     steps=(Step("subsampling_gradients", ("x", "dy"), returns=("dcoefficient", "dbias")),),
-    cases=cases(), expected=expected, batched=("x", "dy"),
+    draw=cases, expected=expected, batched=("x", "dy"),
+    hints=(
+        "One coefficient serves all h, w and n of its map. What happens to the gradients of a value that is used "
+        "so often?",
+        "First compute s: four slices of x with step 2, added. dy/dcoefficient is s, and dy/dbias is 1.",
+        "dcoefficient[c] = the sum over h, w, n of dy s;   dbias[c] = the sum over h, w, n of dy",
+    ),
     mistakes=(
         Mistake("the four pixels are averaged: s is their sum",
                 lambda i, right: {"dcoefficient": right["dcoefficient"] / 4}),
