@@ -79,6 +79,8 @@ def table(results):
                  for name, speed in results["best_images_per_second"].items()}  # fmt: skip
     load = about.get("load_average")
     busy = f" Load average: {load['least']} at least, {load['median']} in the median." if load else ""
+    if load and load["median"] > about["cores"]:
+        busy += " Other programs wanted the same cores, so threads bring less here than on a quiet machine."
     rows += ["", f"{about['rounds']} rounds, the versions in turn, ratios within a round, on {about['cores']} cores of "
              f"an {about['processor']} with {about['vectors']}: Python {about['python']}, NumPy {about['numpy']}, "
              f"Numba {about['numba']}.{busy} In its best round `compiled_loops.py` computes "

@@ -98,6 +98,12 @@ def test_the_document_quotes_lines_that_are_there():
                       if path.suffix in (".py", ".cu", ".cuh"))
         for side in ("cpu", "cuda")
     }  # fmt: skip
+    text = DOCUMENT.split("## The same loop")[1]
+    joined = " ".join(" ".join(sources.values()).split())
+    excerpts = re.findall(r"\n\n((?:    .*\n)+)", text)
+    assert len(excerpts) == 3
+    for excerpt in excerpts[1:]:
+        assert " ".join(excerpt.split()) in joined, excerpt
     rows = [row for row in DOCUMENT.split("## The same loop")[1].splitlines() if row.startswith("| ")][1:]
     assert len(rows) >= 10
     for row in rows:

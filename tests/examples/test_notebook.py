@@ -91,6 +91,13 @@ def test_the_speaker_has_notes_on_every_section(notebook):
             assert part in found[1], (name, part)
 
 
+def test_the_shorter_and_the_longer_course_take_the_time_that_they_promise():
+    courses = dict(re.findall(r"^## (Fifteen minutes|Three hours)\n(.*?)(?=^## |\Z)", NOTES.read_text(encoding="utf-8"),
+                              re.MULTILINE | re.DOTALL))  # fmt: skip
+    minutes = {name: sum(map(int, re.findall(r"^\| (\d+) \|", text, re.MULTILINE))) for name, text in courses.items()}
+    assert minutes == {"Fifteen minutes": 15, "Three hours": 180}
+
+
 def names(source):
     """-> (names that a cell makes, names of others' that it reads), imports and builtins left out."""
     tree = ast.parse("\n".join(line for line in source.split("\n") if not line.startswith("%")))
