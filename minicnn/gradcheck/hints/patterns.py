@@ -5,6 +5,9 @@ import numpy as np
 FITS = 1e-5
 """Two gradients are the same if no elements differ by more than this fraction of the largest one."""
 
+FEW, MOST = 3, 300
+"""So many elements tell that a gradient is not another layer's, and so many that it is."""
+
 CONSTANT = 3
 """So many elements must have the same ratio before a factor is called a pattern."""
 
@@ -32,6 +35,8 @@ def factor(e):
         if abs(c / special - 1) < FITS:
             return words
     if np.count_nonzero(np.abs(e.numeric) > 1e-3 * np.abs(e.numeric).max()) < CONSTANT:
+        return ""
+    if abs(c - 1) < 10 * FITS:  # what is wrong is too little to be a factor
         return ""
     return f"a factor is missing or too many: all of it is {c:.4g} times what it must be"
 
@@ -70,8 +75,13 @@ def without_dy(e):
 
 def of_another_layer(e):
     """The gradient of a layer whose parameter is transposed or flipped."""
+    largest = np.argsort(-np.abs(e.analytic))
     for words, numeric in e.variants:
-        n = numeric()
-        if n is not None and same(e.analytic[: len(n)], n):
+        if all(_is_that_of(e, numeric, largest[:count]) for count in (FEW, MOST)):
             return words
     return ""
+
+
+def _is_that_of(e, numeric, elements):
+    n = numeric(elements)
+    return n is not None and same(e.analytic[elements], n)
