@@ -36,8 +36,6 @@ def factor(e):
             return words
     if np.count_nonzero(np.abs(e.numeric) > 1e-3 * np.abs(e.numeric).max()) < CONSTANT:
         return ""
-    if abs(c - 1) < 10 * FITS:  # what is wrong is too little to be a factor
-        return ""
     return f"a factor is missing or too many: all of it is {c:.4g} times what it must be"
 
 
