@@ -1,5 +1,6 @@
 """Difference quotients along one element of an array or a direction: a slope, a kink, or neither."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,7 +99,8 @@ class Verdict:
     """numeric: the slope to compare with; noise: its rounding error; kink: one lies within the first step.
 
     at_kink: it sits at the element itself, so that no slope exists; ``numeric`` is then the number next to the
-    analytic one that lies between the slopes on either side. settled: False if smaller steps brought no agreement.
+    analytic one that lies between the slopes on either side. settled: False if smaller steps brought no agreement;
+    ``numeric`` is then the slope that the next step changed least, or the last one.
     """
 
     numeric: float
@@ -117,13 +119,15 @@ def judge(measure, first, analytic, accuracy):
     settle and differ, the kink sits at the element. Where neither does, y is no such function, or was computed in
     less than float64, and nothing is excused.
     """
-    coarser, limits, kink = first, None, False
+    coarser, limits, kink, best = first, None, False, (math.inf, first.central, first.noise)
     for k in range(1, STEPS):
         now = measure(k)
         earlier, limits = limits, now.limits(coarser)
         left, right = limits
         smooth = np.abs(right - left).sum() <= accuracy / 4 + now.noise
-        if smooth and abs(now.central - coarser.central) <= max(accuracy, now.noise) / 4:
+        change = abs(now.central - coarser.central)
+        best = (change, coarser.central, coarser.noise) if change < best[0] else best
+        if smooth and change <= max(accuracy, now.noise) / 4:
             return Verdict(coarser.central, now.noise, kink)
         kink = kink or not smooth
         if earlier is not None:
@@ -137,4 +141,6 @@ def judge(measure, first, analytic, accuracy):
                 at_kink = bool(high - low > accuracy / 2 + 2 * now.noise)
                 return Verdict(float(np.clip(analytic, low, high)), now.noise, kink=True, at_kink=at_kink)
         coarser = now
-    return Verdict(now.central, now.noise, settled=False)
+    still_settling = best[0] == change
+    numeric, noise = (now.central, now.noise) if still_settling else best[1:]
+    return Verdict(numeric, noise, settled=False)

@@ -12,9 +12,10 @@ sizes, batches, seeds = st.integers(1, 4), st.integers(2, 5), st.integers(0, 2**
 
 @st.composite
 def vectors(draw, make):
-    """(a layer of random size, shape of x)"""
-    features, rng = draw(st.integers(2, 6)), np.random.default_rng(draw(seeds))
-    return make(features, rng), (features, draw(batches))
+    """(a layer of random size, shape of x): three of each at least, for two numbers that are normalised become ±1
+    whatever they are, and slopes of eps alone are lost in the rounding."""
+    features, rng = draw(st.integers(3, 6)), np.random.default_rng(draw(seeds))
+    return make(features, rng), (features, draw(st.integers(3, 5)))
 
 
 @st.composite
@@ -54,7 +55,8 @@ LAYERS = {
     "Dropout": maps(lambda n, rng: mc.Dropout(rng.uniform(0, 0.5), rng=rng)),
     "BatchNorm1d": vectors(lambda n, rng: mc.BatchNorm1d(n)), "BatchNorm2d": maps(lambda n, rng: mc.BatchNorm2d(n)),
     "BatchNorm2d without": maps(lambda n, rng: mc.BatchNorm2d(n, affine=False, track_running_stats=False)),
-    "LayerNorm": vectors(lambda n, rng: mc.LayerNorm(n)), "LayerNorm of maps": maps(lambda n, rng: mc.LayerNorm(n)),
+    "LayerNorm": vectors(lambda n, rng: mc.LayerNorm(n)), "LayerNorm of maps": maps(
+        lambda n, rng: mc.LayerNorm(n)).filter(lambda case: case[1][0] != 2),
     "Residual": vectors(lambda n, rng: mc.Residual([mc.Linear(n, n, rng=rng), mc.Dropout(rng=rng), mc.Tanh()])),
     "Parallel": maps(
         lambda n, rng: mc.Parallel([mc.Conv2d(n, 2, 2, stride=2, rng=rng), mc.AvgPool2d(2)], "concatenate")),

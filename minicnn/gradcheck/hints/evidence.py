@@ -9,9 +9,6 @@ from minicnn.gradcheck import held
 from minicnn.gradcheck.differences import Element, slopes
 from minicnn.gradcheck.listening import listening
 
-MOST = 300
-"""So many elements are enough to recognise the gradient of another layer by."""
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -21,9 +18,9 @@ class Evidence:
     whether it is an input; value: the array itself. analytic, numeric (K,): backward's value and the difference
     quotient. wrong (K,): whether they disagree. y, dy: forward's result and its weights; inputs: (name, array) of
     forward's arguments. each (K, *y.shape): what each output brings to ``numeric``, or None where nobody can tell.
-    samples: how many there are. variants: (words, function) pairs; each function returns what ``numeric`` would be if
-    the layer were changed as the words say, or None where it refuses the change. branches(): (path, what its backward
-    returns) for each part of the layer whose gradient has this shape.
+    samples: how many there are. variants: (words, function) pairs; each function returns what ``numeric`` would be at
+    some of the elements if the layer were changed as the words say, or None where it refuses the change. branches():
+    (path, what its backward returns) for each part of the layer whose gradient has this shape.
     """
 
     shape: tuple
@@ -100,13 +97,13 @@ def variants(comparison):
 
 
 def _with(comparison, parameter, change):
-    """-> a function of the first MOST difference quotients for a layer whose parameter is changed, or of None."""
+    """-> a function of elements: their difference quotients for a layer whose parameter is changed, or None."""
 
-    def numeric():
+    def numeric(elements):
         c, kept = comparison, parameter.value.copy()
         parameter.value[...] = change(kept)
         try:
-            point, lines = c.point.with_y_of_now(), (Element(c.array, index) for index in c.indices[:MOST])
+            point, lines = c.point.with_y_of_now(), (Element(c.array, c.indices[i]) for i in elements)
             return np.array([slopes(point, line, c.settings.eps).central for line in lines])
         except Exception:  # outside of what forward takes
             return None

@@ -4,7 +4,15 @@ import numpy as np
 
 from minicnn.gradcheck.hints.chain import inverted_mask, last_share, one_branch, only_diagonal, skipped, some_outputs
 from minicnn.gradcheck.hints.normalisation import constant_statistics, from_another_factor
-from minicnn.gradcheck.hints.patterns import factor, nothing, of_another_layer, one_sample, rearranged, without_dy
+from minicnn.gradcheck.hints.patterns import (
+    factor,
+    nothing,
+    of_another_layer,
+    one_sample,
+    rearranged,
+    same,
+    without_dy,
+)  # fmt: skip
 from minicnn.gradcheck.hints.places import frame, one_slice, sign_somewhere
 
 LOOKS = (
@@ -19,5 +27,7 @@ def guess(evidence):
     """The likely mistake in a few words, or "" if no pattern fits."""
     a, n = evidence.analytic, evidence.numeric
     if not evidence.wrong.any() or not np.isfinite(a).all() or not np.isfinite(n).all():
+        return ""
+    if same(a, n):  # what is wrong is too little to show a pattern
         return ""
     return next((words for look in LOOKS if (words := look(evidence))), "")

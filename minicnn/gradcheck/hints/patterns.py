@@ -5,6 +5,9 @@ import numpy as np
 FITS = 1e-5
 """Two gradients are the same if no elements differ by more than this fraction of the largest one."""
 
+FEW, MOST = 3, 300
+"""So many elements tell that a gradient is not another layer's, and so many that it is."""
+
 CONSTANT = 3
 """So many elements must have the same ratio before a factor is called a pattern."""
 
@@ -70,8 +73,13 @@ def without_dy(e):
 
 def of_another_layer(e):
     """The gradient of a layer whose parameter is transposed or flipped."""
+    largest = np.argsort(-np.abs(e.analytic))
     for words, numeric in e.variants:
-        n = numeric()
-        if n is not None and same(e.analytic[: len(n)], n):
+        if all(_is_that_of(e, numeric, largest[:count]) for count in (FEW, MOST)):
             return words
     return ""
+
+
+def _is_that_of(e, numeric, elements):
+    n = numeric(elements)
+    return n is not None and same(e.analytic[elements], n)
