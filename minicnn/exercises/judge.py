@@ -75,15 +75,15 @@ def line_of(path, number):
 
 
 def mentions_engine(path):
-    """Whether a file imports minicnn, or names it in any other way than in a comment."""
+    """Whether a file's code has the name minicnn, or a string such as "minicnn.layers"; comments do not count."""
     try:
         with tokenize.open(path) as file:
-            kinds = (tokenize.NAME, tokenize.STRING)
-            words = [token.string for token in tokenize.generate_tokens(file.readline) if token.type in kinds]
+            tokens = [(token.type, token.string) for token in tokenize.generate_tokens(file.readline)]
     except (OSError, SyntaxError, UnicodeDecodeError, tokenize.TokenError, RecursionError, MemoryError):
         return False  # whatever it is, it does not run either
-    docstring = ('"""', "'''")
-    return any("minicnn" in word for word in words if not word.startswith(docstring))
+    strings = (text.strip("rbuRBU\"'") for kind, text in tokens if kind == tokenize.STRING)
+    named = (tokenize.NAME, "minicnn") in tokens
+    return named or any(text.partition(".")[0] == "minicnn" for text in strings)
 
 
 def judge(exercise, result, time_limit):

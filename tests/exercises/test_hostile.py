@@ -204,7 +204,8 @@ def test_using_the_engine_passes_and_is_said(check_text):
     by_engine = "import minicnn as mc\nf = mc.ScaledTanh()\nf.forward(np.arctanh(y / A) / S)\nreturn f.backward(dy)"
     verdict = check_text(2, squash(by_engine))
     assert (verdict.status, verdict.uses_engine) == ("passed", True)
-    assert not check_text(2, squash(f"return {RIGHT}  # as minicnn does")).uses_engine
+    for words in ("# as minicnn does", "'as minicnn does'", '"""minicnn does it like that."""'):
+        assert not check_text(2, squash(f"{words}\nreturn {RIGHT}")).uses_engine
 
 
 @pytest.mark.parametrize("body", [
