@@ -7,11 +7,13 @@ from minicnn.losses import CrossEntropyLoss
 
 
 def cases(rng):
-    """Small logits, then such that exp overflows."""
-    return tuple(
-        {"z": scale * rng.standard_normal((classes, n)), "labels": rng.integers(classes, size=n)}
-        for classes, n, scale in [(3, 3, 1.0), (4, 5, 2.0), (2, 1, 1.0), (5, 4, 3000.0)]
-    )  # fmt: skip
+    """Small logits, then such that exp overflows; the first sample is always one that is read wrongly."""
+    made = []
+    for classes, n, scale in [(3, 3, 1.0), (4, 5, 2.0), (2, 1, 1.0), (5, 4, 3000.0)]:
+        z, labels = scale * rng.standard_normal((classes, n)), rng.integers(classes, size=n)
+        labels[0] = z[:, 0].argmin()
+        made.append({"z": z, "labels": labels})
+    return tuple(made)
 
 
 def expected(inputs):
