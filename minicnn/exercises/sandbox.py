@@ -131,12 +131,25 @@ def read_report(folder):
     """-> (report, results); (None, []) where the process did not come to its end, or damaged what it wrote."""
     try:
         report, results = json.loads((folder / "report.json").read_text(encoding="utf-8")), []
+        if not whole(report):
+            return None, []
         for case in range(report["finished"]):
             with np.load(folder / f"result{case}.npz", allow_pickle=False) as arrays:
                 results.append({name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None, []
+    if any(array.dtype.kind not in "iuf" for of_case in results for array in of_case.values()):
         return None, []
     return report, results
+
+
+def whole(report):
+    """Whether a report is such as student.py writes: the student's code could have written another in its place."""
+    kinds = {"problem": str, "kind": str, "text": str, "line": (int, type(None)), "finished": int, "unwritten": list,
+             "changed": list, "uses_engine": bool}  # fmt: skip
+    if not isinstance(report, dict) or not all(isinstance(report.get(name, ...), kind) for name, kind in kinds.items()):
+        return False
+    return all(isinstance(name, str) for name in [*report["unwritten"], *report["changed"]])
 
 
 def last_line(where, path):

@@ -180,8 +180,15 @@ def test_a_file_that_may_not_be_read(check_text, tmp_path):
     assert "cannot be read" in check(EXERCISES[1], tmp_path).message
 
 
-def test_a_file_that_writes_the_report_itself_does_not_pass(check_text):
-    report = {"problem": "", "kind": "", "line": None, "text": "", "unwritten": [], "finished": 0, "changed": []}
+REPORT = {"problem": "", "kind": "", "line": None, "text": "", "unwritten": [], "finished": 0, "changed": [],
+          "uses_engine": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("report", [
+    REPORT, {**REPORT, "finished": 99}, {**REPORT, "finished": "3"}, {**REPORT, "changed": [1]}, {"finished": 0}, [], 3,
+    None,
+])  # fmt: skip
+def test_a_file_that_writes_the_report_itself_does_not_pass(report, check_text):
     text = squash("return y", before=f"""
 import json
 folder = sys.argv[1]
@@ -190,7 +197,18 @@ os._exit(0)
 """)
     verdict = check_text(2, text)
     assert (verdict.status, verdict.reason) == ("wrong", "crash")
-    assert "write the report itself" in verdict.message
+    assert "write the report itself" in verdict.message or "os._exit()" in verdict.message
+
+
+def test_results_that_are_not_numbers_do_not_pass(check_text):
+    text = squash("return y", before=f"""
+import json
+folder = sys.argv[1]
+np.savez(os.path.join(folder, "result0.npz"), da=np.array(["right"]))
+json.dump({REPORT | {'finished': 1}!r}, open(os.path.join(folder, "report.json"), "w"))
+os._exit(0)
+""")
+    assert check_text(2, text).status == "wrong"
 
 
 def test_a_file_that_deletes_itself_is_judged_all_the_same(check_text):
