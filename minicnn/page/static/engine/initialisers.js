@@ -11,11 +11,10 @@ export function uniformFanIn(net, seed) {
   for (const layer of net.layers) {
     const fans = layer.fanIn();
     for (const { value } of layer.parameters()) {
+      const one = value.data.length === fans.length; // a bias or a coefficient: one number a map
       let at = 0;
-      const perUnit = value.data.length / fans.reduce((sum, fan) => sum + fan, 0);
       for (const fan of fans) {
-        const count = value.data.length === fans.length ? 1 : Math.round(fan * perUnit);
-        for (let i = 0; i < count; i++) value.data[at++] = (2 * random() - 1) / Math.sqrt(fan);
+        for (let i = 0; i < (one ? 1 : fan); i++) value.data[at++] = (2 * random() - 1) / Math.sqrt(fan);
       }
     }
   }

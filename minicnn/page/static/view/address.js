@@ -4,7 +4,7 @@ import { choose } from "./figure.js";
 import { unitAt } from "./stages.js";
 import { setMode } from "./modes.js";
 import { decode, encode } from "./strokes.js";
-import { putLines } from "./pad.js";
+import { greets, putLines } from "./pad.js";
 import { takeNumber } from "./digits.js";
 import { settle, update } from "./reading.js";
 
@@ -35,9 +35,9 @@ export function buildAddress() {
 function write() {
   const parts = new URLSearchParams(),
     { source, unit, mode, chosen } = state;
-  if ("lines" in source) {
-    if (source.lines.length) parts.set("digit", `ink.${encode(source.lines)}`);
-  } else if (source.from) parts.set("digit", source.from);
+  if (!("lines" in source)) {
+    if (source.from) parts.set("digit", source.from);
+  } else if (source.lines.length && !greets()) parts.set("digit", `ink.${encode(source.lines)}`);
   if (unit && state.pinned) parts.set("unit", [unit.stage, unit.map, unit.row, unit.column].join("."));
   if (mode === "backward") parts.set("view", mode);
   if (chosen !== null && chosen !== label()) parts.set("target", String(chosen));

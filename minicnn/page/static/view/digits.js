@@ -72,7 +72,7 @@ async function fillGallery() {
       bytes: { images, labels },
     } = await load("misread.bin"),
     count = images.shape[0];
-  if ($("misread").childElementCount) return;
+  $("misread").replaceChildren();
   $("gallery-text").textContent =
     `${count} of MNIST's ${facts.of.toLocaleString("en")} test digits: the label, and what the ` +
     "network reads now. Take one and look why.";

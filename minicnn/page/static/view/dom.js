@@ -58,7 +58,7 @@ export function short(number) {
 }
 
 /**
- * A line below the tools for what went wrong; empty clears it.
+ * A line over the foot of the pad for what went wrong; empty clears it.
  *
  * @param {string} text
  */

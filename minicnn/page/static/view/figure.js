@@ -146,7 +146,7 @@ function hideAfter(picture, { row, column }) {
 const TITLES = {
   forward: "each unit's output",
   backward: "dE / d output",
-  change: "what the last step changed",
+  change: "the last step's change",
 };
 
 function drawLegend() {

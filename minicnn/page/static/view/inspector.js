@@ -278,7 +278,7 @@ const sign = (text) => element("span", { className: "sign", textContent: text })
  * @param {import("./colours.js").Ramp} ramp
  */
 function grid(title, values, columns, limit, ramp) {
-  const cells = element("div", { className: "cells" });
+  const cells = element("div", { className: columns > 2 ? "cells" : "cells large" });
   cells.style.setProperty("--columns", String(columns));
   const power = limit < 0.1 ? -Math.floor(Math.log10(limit)) : 0;
   const caption = power ? `${title}, in 10⁻${superscript(power)}` : title;

@@ -10,13 +10,20 @@ const strokes = new Strokes();
 const cursor = { x: 0.5, y: 0.5, down: false };
 const STEP = 0.035; // how far an arrow key moves
 const WIDTH = 0.075; // of a line on the pad
-let erasing = false,
-  /** where the eraser was */ last = { x: 0, y: 0 };
+let erasing = false;
+
+/** Where pen or eraser was. */
+let last = { x: 0, y: 0 };
+
 /** The one finger that draws. @type {number | null} */
 let pointer = null;
 
-/** Whether the pad shows a digit that it was given, which the first stroke replaces. */
 let greeting = false;
+
+/** Whether the pad shows the digit that greets, which the first stroke replaces. */
+export function greets() {
+  return greeting;
+}
 
 /** @param {(digit: number) => void} takeDigit what a key from 0 to 9 does */
 export function buildPad(takeDigit) {
@@ -57,13 +64,13 @@ export function buildPad(takeDigit) {
  * Lines as if drawn: those of an address, or the digit that greets.
  *
  * @param {import("../engine/data/drawing.js").Line[]} lines
- * @param {boolean} greets
+ * @param {boolean} asGreeting
  */
-export function putLines(lines, greets) {
+export function putLines(lines, asGreeting) {
   strokes.clear();
   strokes.lines = lines;
   send();
-  greeting = greets;
+  greeting = asGreeting;
 }
 
 /**
