@@ -20,12 +20,12 @@ def bundle(folder, main, files):
     parts = ['"use strict";', "globalThis.minicnnFiles = {"]
     parts += [f'  "{name}": "{base64.b64encode(contents).decode()}",' for name, contents in files.items()]
     parts += ["};", "const modules = {};"]
-    parts += [_wrapped(name, source) for name, source in _in_order(Path(folder), main)]
+    parts += [_wrapped(name, source) for name, source in modules(folder, main)]
     return "\n".join(parts) + "\n"
 
 
-def _in_order(folder, main):
-    """[(name, source)] of a module and all that it imports, what is imported first."""
+def modules(folder, main):
+    """[(name, source)] of a module and all that it imports, what is imported first; ValueError for a circle."""
     done, open_ = {}, []
 
     def visit(name):
@@ -34,7 +34,7 @@ def _in_order(folder, main):
         if name in done:
             return
         open_.append(name)
-        source = (folder / name).read_text(encoding="utf-8")
+        source = (Path(folder) / name).read_text(encoding="utf-8")
         for _, address in IMPORT.findall(source):
             visit(_beside(name, address))
         open_.pop()

@@ -1,13 +1,16 @@
 """The whole page in a folder, for any web host or a memory stick."""
 
+import json
 from importlib import resources
 from pathlib import Path
 
 from minicnn.files import atomic_write
 from minicnn.page import contents
-from minicnn.page.bundle import bundle
+from minicnn.page.bundle import bundle, modules
 
 MAIN = "main.js"
+MODULES = b"const MODULES = [];"
+"""The line of start.js that lists them."""
 
 
 def export(folder, network=None):
@@ -24,6 +27,9 @@ def export(folder, network=None):
         data = {"weights.bin": contents.weights(network), "digits.bin": contents.digits()}
         data |= {"misread.bin": files["misread.bin"]}
         files |= {**data, "offline.js": bundle(static, MAIN, data).encode()}
+        assert MODULES in files["start.js"]
+        names = json.dumps([name for name, _ in modules(static, MAIN)])
+        files["start.js"] = files["start.js"].replace(MODULES, f"const MODULES = {names};".encode())
     for name, each in files.items():
         with atomic_write(Path(folder) / name) as file:
             file.write(each)

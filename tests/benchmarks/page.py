@@ -5,7 +5,7 @@
 Exports the page, serves it under a path of its own and measures
 
 - the first answer: from the start of the navigation until the digit that greets is read and painted, cache off;
-- bytes: what is loaded until then, and with everything that is ever loaded;
+- bytes: what is loaded until then, and with everything that is ever loaded, plain and with gzip;
 - a stroke: from a pointer event until the frame with its answer and its maps is painted, forwards and backwards;
 - layout shift: the sum of all of Chromium's layout-shift entries over loading, pointing, drawing, steps and views;
 - thirty sloppy digits (tests/page/sloppy.py) drawn with the pointer: how many are read, style by style;
@@ -13,8 +13,10 @@ Exports the page, serves it under a path of its own and measures
 """
 
 import argparse
+import gzip
 import importlib.util
 import json
+import os
 import platform
 import re
 import statistics
@@ -106,12 +108,15 @@ def first_answers(page, starts):
     return seconds
 
 
-def loaded_bytes(page):
-    """What the page has loaded, the bodies of all responses."""
-    return page.script(
+def loaded_bytes(page, folder):
+    """What the page has loaded: the bodies of all responses, and the same with gzip, as most web hosts send it."""
+    entries = page.script(
         "return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
-        ".reduce((sum, e) => sum + e.encodedBodySize, 0)"
+        ".map((e) => [new URL(e.name).pathname, e.encodedBodySize])"
     )
+    files = {path.rpartition("/page/")[2] or "index.html" for path, _ in entries}
+    zipped = sum(len(gzip.compress((folder / name).read_bytes())) for name in files)
+    return {"plain": sum(size for _, size in entries), "gzip": zipped, "files": len(files)}
 
 
 def stroke_times(page, view):
@@ -186,7 +191,7 @@ def main():
             threading.Thread(target=server.serve_forever, daemon=True).start()
             chromium = browser.start(Path(folder) / "profile")
             try:
-                results = measure(browser.Page(chromium, f"{server.url}page/"), args)
+                results = measure(browser.Page(chromium, f"{server.url}page/"), Path(folder) / "page", args)
                 results["browser"] = chromium.capabilities["browserVersion"]
             finally:
                 chromium.quit()
@@ -197,17 +202,17 @@ def main():
             json.dump(results, file, indent=1)
 
 
-def measure(page, args):
+def measure(page, folder, args):
     page.command("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
     page.chromium.set_script_timeout(600)
     seconds = first_answers(page, args.starts)
     results = {"first_answer_s": statistics.median(seconds), "first_answer_worst_s": max(seconds)}
-    results |= {"starts": args.starts, "first_bytes": loaded_bytes(page)}
+    results |= {"starts": args.starts, "first_bytes": loaded_bytes(page, folder)}
     page.click("#samples button:nth-of-type(5)")
     page.wait(lambda: "MNIST says 4" in page.text("answer-detail"))
     page.click("#open-gallery")
     page.wait(lambda: page.find("#gallery").is_displayed())
-    results["all_bytes"] = loaded_bytes(page)
+    results["all_bytes"] = loaded_bytes(page, folder)
     for view in ("forward", "backward"):
         times = stroke_times(page, view)
         results[f"stroke_{view}"] = {**summary(times), "events": len(times)}
@@ -217,7 +222,10 @@ def measure(page, args):
     results["sloppy_by_style"] = {style: f"{right} of {count}" for style, (right, count) in styles.items()}
     results["sloppy_mistakes"] = mistakes
     results["learning"] = learning(page, args.seconds)
-    return {**results, "machine": platform.platform(), "python": platform.python_version(), "minicnn": mc.__version__}
+    machine = {"machine": platform.platform(), "cores": os.cpu_count(), "python": platform.python_version()}
+    if hasattr(os, "getloadavg"):
+        machine["load_average"] = os.getloadavg()[0]  # what else ran meanwhile
+    return {**results, **machine, "minicnn": mc.__version__}
 
 
 if __name__ == "__main__":

@@ -19,11 +19,14 @@ STATIC = Path(mc.__file__).parent / "page" / "static"
 
 
 @pytest.fixture(scope="session")
-def node():
+def node(tmp_path_factory):
     """node(tasks, arrays) -> what tests/page/engine.mjs computed, arrays by name; skipped where there is no node."""
     program = shutil.which("node")
     if program is None:
         pytest.skip("node is not installed: it runs the page's engine (Debian: nodejs)")
+    copy = tmp_path_factory.mktemp("engine")
+    shutil.copytree(STATIC / "engine", copy / "engine")
+    (copy / "package.json").write_text('{"type": "module"}')  # older nodes take .js for something else
     prototypes = mc.models.lenet5(rng=0)["output"].prototypes
     pixels = {"background": -0.1, "ink": 1.175, "size": 32}
 
@@ -31,7 +34,7 @@ def node():
         arrays = {"prototypes": prototypes, **arrays}
         ordered = dict(sorted(arrays.items(), key=lambda item: str(item[1].dtype)))
         (folder / "given").write_bytes(pack({"tasks": tasks, "tableI": TABLE_I, "pixels": pixels}, ordered))
-        command = [program, Path(__file__).with_name("engine.mjs"), STATIC, folder / "given", folder / "result"]
+        command = [program, Path(__file__).with_name("engine.mjs"), copy, folder / "given", folder / "result"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         result = json.loads((folder / "result").read_text(encoding="utf-8"))

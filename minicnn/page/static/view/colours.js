@@ -13,12 +13,16 @@ export const ramps = {
   size: new Uint32Array(255),
 };
 
+/** Of lines on the pad: red, green, blue. */
+export const inkColour = [0, 0, 0];
+
 /** Take the colours from the style sheet again, after the theme has changed. */
 export function readColours() {
   const css = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) =>
     (css.getPropertyValue(name).trim().match(/\w\w/g) ?? []).map((pair) => parseInt(pair, 16));
   const [paper, ink] = [colour("--paper"), colour("--ink")];
+  inkColour.splice(0, 3, ...ink);
   const middle = paper.map((c, i) => (c + ink[i]) / 2);
   ramps.signal = ramp(colour("--negative"), colour("--zero"), colour("--positive"));
   ramps.gradient = ramp(colour("--down"), colour("--zero"), colour("--up"));

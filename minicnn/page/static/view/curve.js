@@ -9,8 +9,10 @@ export class Curve {
   each = 1;
   sum = 0;
   count = 0;
+  /** Whether it was drawn as it is. */ drawn = false;
 
   clear() {
+    this.drawn = false;
     this.points = [];
     this.each = 1;
     this.sum = this.count = 0;
@@ -21,6 +23,7 @@ export class Curve {
     this.sum += value;
     if (++this.count < this.each) return;
     this.points.push(this.sum / this.count);
+    this.drawn = false;
     this.sum = this.count = 0;
     if (this.points.length < POINTS) return;
     this.points = this.points.filter((_, i) => i % 2).map((right, i) => (this.points[2 * i] + right) / 2);
@@ -33,6 +36,7 @@ export class Curve {
    * @param {string} id
    */
   draw(id) {
+    this.drawn = true;
     const on = canvas(id),
       pen = context2d(on),
       ratio = devicePixelRatio,

@@ -1,4 +1,5 @@
 import { $, button, canvas, context2d, element, say } from "./dom.js";
+import { inkColour } from "./colours.js";
 import { ARROWS } from "./pointing.js";
 import { show, state } from "./state.js";
 import { Strokes } from "./strokes.js";
@@ -184,12 +185,11 @@ function paint() {
   if (!state.look) return;
   pen.clearRect(0, 0, side, side);
   button("undo").disabled = !strokes.past.length || !("lines" in state.source);
-  const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink");
   if (!("lines" in state.source)) {
-    paintImage(pen, side, state.source.image, ink);
+    paintImage(pen, side, state.source.image);
     return;
   }
-  Object.assign(pen, { lineWidth: WIDTH * side, lineCap: "round", lineJoin: "round", strokeStyle: ink });
+  Object.assign(pen, { lineWidth: WIDTH * side, lineCap: "round", lineJoin: "round", strokeStyle: `rgb(${inkColour.join(" ")})` });
   pen.beginPath();
   for (const line of state.source.lines) {
     pen.moveTo(line[0].x * side, line[0].y * side);
@@ -202,13 +202,12 @@ function paint() {
  * @param {CanvasRenderingContext2D} pen
  * @param {number} side
  * @param {Uint8Array} image
- * @param {string} ink
  */
-function paintImage(pen, side, image, ink) {
+function paintImage(pen, side, image) {
   const small = element("canvas", { width: 28, height: 28 }),
     context = context2d(small);
   const picture = context.createImageData(28, 28);
-  const [r, g, b] = (ink.trim().match(/\w\w/g) ?? []).map((pair) => parseInt(pair, 16));
+  const [r, g, b] = inkColour;
   image.forEach((alpha, i) => picture.data.set([r, g, b, alpha], 4 * i));
   context.putImageData(picture, 0, 0);
   pen.imageSmoothingQuality = "high";

@@ -172,7 +172,7 @@ function draw() {
     (result ? `; ${result}` : "");
   const summary = $("change-summary");
   summary.textContent = change ? `E ${short(change.loss[0])} → ${short(change.loss[1])}` : "";
-  curve.draw("curve");
+  if (!curve.drawn) curve.draw("curve");
   drawMoved();
 }
 
