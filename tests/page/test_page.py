@@ -144,6 +144,8 @@ def test_the_target_follows_the_label_or_the_answer_until_one_is_picked(page):
 def test_doubt_is_shown(page):
     page.open(at="#digit=misread.3")
     assert page.text("answer-digit").endswith("?") and "In doubt" in page.text("answer-label")
+    page.click("#why")
+    assert page.find("#term").is_displayed() and "nearest drawing" in page.text("term")
 
 
 def test_pointing_at_a_c3_unit_outlines_what_it_reads_and_nothing_moves(page):
@@ -493,8 +495,8 @@ def test_it_fits_and_can_be_read(page, size, theme, tmp_path):
         output = page.find("#stage-output").rect
         assert output["y"] + output["height"] <= height
     if size == "projector":
-        assert page.find("#stage-input canvas").rect["width"] >= 220
-        assert page.script("return parseFloat(getComputedStyle(document.querySelector('.stage h3')).fontSize)") >= 27
+        assert page.find("#stage-input canvas").rect["width"] >= 2 * 113  # twice what the first page had
+        assert page.script("return parseFloat(getComputedStyle(document.querySelector('.stage .size')).fontSize)") >= 28
     paper = page.script("return getComputedStyle(document.getElementById('paper')).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (theme == "light")
     keep(page, f"{size}_{theme}", tmp_path)

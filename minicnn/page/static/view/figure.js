@@ -215,6 +215,7 @@ export function buildAnswer() {
     const digit = $("answer-digit"),
       detail = $("answer-detail");
     $("answer").classList.toggle("doubt", look.doubt && !empty);
+    $("why").hidden = empty || !look.doubt;
     digit.textContent = empty ? "–" : look.doubt ? `${first}?` : String(first);
     $("answer-label").textContent = empty
       ? "Draw a digit"
@@ -223,7 +224,7 @@ export function buildAnswer() {
         : `It reads a ${first}`;
     detail.textContent = empty
       ? "with mouse, pen, finger or keys"
-      : `${short(look.distances[first])} from the drawing of ${first}, ${short(look.distances[second])} from that of ${second}` +
+      : `distance ${short(look.distances[first])}, next ${second} at ${short(look.distances[second])}` +
         (known === null ? "" : `. MNIST says ${known}.`);
   });
 }

@@ -49,7 +49,7 @@ const TERMS = {
   ],
   doubt: [
     "When it is in doubt",
-    "It always has a nearest drawing, even for a scribble. Where the nearest is more than 60 % as far as the next, the page says so.",
+    "It always has a nearest drawing, even for a scribble. Where the nearest is more than 60\u00a0% as far as the next, the page says so.",
   ],
 };
 
