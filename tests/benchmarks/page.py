@@ -27,9 +27,12 @@ from pathlib import Path
 
 import minicnn as mc
 from minicnn.files import atomic_write
+from minicnn.page import contents
 from minicnn.page.export import export
 from minicnn.page.serve import Server
 
+PASS = 10 * contents.TRAINING
+"""Steps of a pass over the page's own digits."""
 PAGE_TESTS = Path(__file__).parents[1] / "page"
 
 WATCH = """
@@ -165,14 +168,13 @@ def learning(page, seconds):
     """[[seconds, steps, held-out digits read of 100], ...] from random weights, after each pass over 500 digits."""
     page.open()
     page.click("#random")
-    started, record, last = time.monotonic(), [], ""
+    started, record, passes = time.monotonic(), [], 0
     while time.monotonic() - started < seconds:
-        text = page.text("steps")
-        if (found := re.match(r"([\d,]+) steps.*reads (\d+) of", text)) and found[2] + text[-30:] != last:
+        if found := re.match(r"([\d,]+) steps.*reads (\d+) of", page.text("steps")):
             steps = int(found[1].replace(",", ""))
-            if not record or steps - record[-1][1] >= 400:
+            if steps % PASS and steps // PASS > passes:  # a pass further, and the held-out digits are read
+                passes = steps // PASS
                 record.append([round(time.monotonic() - started, 1), steps, int(found[2])])
-            last = found[2] + text[-30:]
         time.sleep(0.1)
     return record
 

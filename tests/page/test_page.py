@@ -269,7 +269,7 @@ def test_play_steps_until_it_is_stopped(page):
 
 def test_it_learns_to_read_from_random_weights(page):
     page.click("#random")
-    page.wait(lambda: "has not seen" in page.text("steps"), seconds=90)
+    page.wait(lambda: "unseen" in page.text("steps"), seconds=90)
     page.wait(lambda: numbers(page.text("steps"))[-2] >= 70, seconds=200)  # of 100, where chance is 10
     assert "from random weights" in page.text("steps")
     assert len(np.unique(page.pixels("#curve").reshape(-1, 4), axis=0)) > 3

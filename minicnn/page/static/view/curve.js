@@ -1,6 +1,6 @@
 import { canvas, context2d } from "./dom.js";
 
-const POINTS = 400;
+const POINTS = 120;
 
 /** A curve of E that grows while it trains: each point the mean of so many steps that all of it has room. */
 export class Curve {

@@ -138,7 +138,7 @@ function someSteps({ bytes }, mine) {
         Number(mine.held.pop()),
       );
       mine.right += Number(state.model.read(image) === right);
-      if (!mine.held.length) result = `reads ${mine.right} of ${held} digits it has not seen`;
+      if (!mine.held.length) result = `reads ${mine.right} of ${held} unseen digits`;
     } else {
       const { image, label: right } = imageAt(bytes.training_images.data, bytes.training_labels.data, seen++ % count);
       const loss = state.model.train(image, right, state.criterion, state.lr);
