@@ -198,6 +198,15 @@ def test_every_kind_of_unit_has_its_arithmetic_forwards_and_backwards(page, unit
     assert not page.find("#inspector").is_displayed()
 
 
+def test_another_map_that_a_unit_reads_is_shown_and_keeps_the_focus(page):
+    page.open(at="#digit=mnist.2&unit=C3.6.5.5")
+    page.script("document.querySelectorAll('.parts button')[2].focus()")
+    page.keys(Keys.ENTER)
+    focused = page.chromium.switch_to.active_element
+    assert focused.text.startswith("2: ") and focused.get_attribute("aria-pressed") == "true"
+    assert "S2 map 2" in page.find("#arithmetic figcaption").text
+
+
 def test_a_kernel_slides_over_its_map(page):
     page.open(at="#digit=mnist.2&unit=C3.0.5.5")
     page.click("#slide")

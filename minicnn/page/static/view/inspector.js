@@ -33,9 +33,12 @@ function draw() {
   $("unit-title").textContent = nameOf(of, unit);
   button("slide").hidden = !["C1", "C3"].includes(unit.stage);
   button("slide").textContent = state.sliding ? "Stop" : "Slide the kernel";
+  const parts = () => /** @type {HTMLButtonElement[]} */ ([...box.querySelectorAll(".parts button")]);
+  const focused = parts().findIndex((each) => each === document.activeElement);
   $("arithmetic").replaceChildren(
     ...(state.mode === "backward" && state.back ? backwards(of, unit) : forwards(of, unit)),
   );
+  parts()[focused]?.focus({ preventScroll: true }); // the new one has the old one's focus
 }
 
 /**
