@@ -1,13 +1,15 @@
-"""Draw a digit and watch LeNet-5 read it: a live page in the browser, served from this machine.
+"""Draw a digit and watch LeNet-5 read it, in the browser, without a server.
 
-    python examples/draw_digit.py
+    python examples/draw_digit.py                                             # opens the page
+    python examples/draw_digit.py --network runs/lenet5/checkpoint.npz        # with a network of your own
+    python examples/draw_digit.py --export page                               # a folder for any web host, or a stick
 
-The page and its server are in minicnn/demo/; this is the same as python -m minicnn.demo.
+The page is in minicnn/page/; this is the same as python -m minicnn.page.
 """
 
 import sys
 
-from minicnn.demo.__main__ import main
+from minicnn.page.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

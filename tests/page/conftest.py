@@ -1,0 +1,71 @@
+"""node, which runs the page's engine, and the page as it is exported."""
+
+import json
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minicnn as mc
+from minicnn.models.lenet5 import TABLE_I
+from minicnn.page.arrays import pack
+from minicnn.page.export import export
+from minicnn.page.serve import Server
+
+STATIC = Path(mc.__file__).parent / "page" / "static"
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory):
+    """node(tasks, arrays) -> what tests/page/engine.mjs computed, arrays by name; skipped where there is no node."""
+    program = shutil.which("node")
+    if program is None:
+        pytest.skip("node is not installed: it runs the page's engine (Debian: nodejs)")
+    copy = tmp_path_factory.mktemp("engine")
+    shutil.copytree(STATIC / "engine", copy / "engine")
+    (copy / "package.json").write_text('{"type": "module"}')  # older nodes take .js for something else
+    prototypes = mc.models.lenet5(rng=0)["output"].prototypes
+    pixels = {"background": -0.1, "ink": 1.175, "size": 32}
+
+    def run(tasks, arrays, folder):
+        arrays = {"prototypes": prototypes, **arrays}
+        ordered = dict(sorted(arrays.items(), key=lambda item: str(item[1].dtype)))
+        (folder / "given").write_bytes(pack({"tasks": tasks, "tableI": TABLE_I, "pixels": pixels}, ordered))
+        command = [program, Path(__file__).with_name("engine.mjs"), copy, folder / "given", folder / "result"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        result = json.loads((folder / "result").read_text(encoding="utf-8"))
+        return {name: np.array(values) for name, values in result.items()}
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The sample's held-out digits."""
+    return mc.data.load_sample()[1]
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    return mc.models.lenet5(pretrained=True)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The folder of an exported page."""
+    return export(tmp_path_factory.mktemp("page")).parent
+
+
+@pytest.fixture(scope="session")
+def served(exported):
+    """The exported page's address, under a path of its own."""
+    with Server(exported.parent) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.02])
+        thread.start()
+        yield f"{server.url}{exported.name}/"
+        server.shutdown()
+        thread.join()
