@@ -169,6 +169,7 @@ def test_files_that_do_not_go_together(directory, no_download, name, array, word
         (gzip.compress(bytes(99))[:-5], "is a damaged gzip file"),
         (b"\x7fELF", "is no IDX file"),
     ],
+    ids=["empty", "a web page", "truncated", "damaged", "something else"],  # a gzip file holds the time it was made at
 )
 def test_damaged_files_are_errors_not_a_reason_to_take_other_data(directory, monkeypatch, no_download, contents, words):
     (directory / "t10k-labels-idx1-ubyte.gz").write_bytes(contents)
