@@ -17,12 +17,12 @@ from minicnn.layers import (
     Subsampling,
     Tanh,
 )
-from minicnn.network import Sequential
+from minicnn.network import Ensemble, Sequential
 
 __version__ = "0.2.0"
 
 __all__ = [
-    "AvgPool2d", "Conv2d", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU", "ScaledTanh",
-    "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
+    "AvgPool2d", "Conv2d", "Ensemble", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU",
+    "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
     "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip
