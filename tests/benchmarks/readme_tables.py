@@ -12,6 +12,7 @@ from minicnn.files import atomic_write
 
 sys.path.insert(0, str(Path(__file__).parent))
 import error_rates
+import published_runs
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
@@ -78,6 +79,10 @@ def trials():
     return error_rates.table(lines_of("validation.jsonl"))
 
 
+def eblearn():
+    return published_runs.eblearn_table(lines_of("published_runs.jsonl"))
+
+
 def modern():
     """A few epochs of the modern variant, and the last line that it prints."""
     history = lines_of("lenet_modern.jsonl")
@@ -90,10 +95,13 @@ def modern():
     return "\n".join(rows)
 
 
+TABLES = {"speed": speed, "errors": errors, "trials": trials, "eblearn": eblearn, "modern": modern}
+
+
 def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed), ("errors", errors), ("trials", trials), ("modern", modern)):
+    for name, table in TABLES.items():
         pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
         if count != 1:
