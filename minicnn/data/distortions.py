@@ -10,6 +10,9 @@ from minicnn.backend import get
 BLOCK = 128
 """Images that are distorted at once: their coordinates stay in the processor's cache."""
 
+MOST = {"translation": math.inf, "scaling": 1, "squeezing": 1, "shear": 2, "elastic": math.inf}
+"""How far each kind of distortion may reach."""
+
 
 @dataclass(frozen=True)
 class Distortion:
@@ -41,12 +44,10 @@ class Distortion:
     smoothness: float = 4.0
 
     def __post_init__(self):
-        unbounded = math.inf
-        for name, most in (("translation", unbounded), ("scaling", 1), ("squeezing", 1), ("shear", 2),
-                           ("elastic", unbounded)):  # fmt: skip
+        for name, most in MOST.items():
             value = getattr(self, name)
             if not (0 <= value <= most and math.isfinite(value)):
-                limit = "finite" if most == unbounded else f"at most {most}"
+                limit = "finite" if most == math.inf else f"at most {most}"
                 raise ValueError(f"{name} must be at least 0 and {limit}, got {value}")
         if not 0 < self.smoothness < math.inf:
             raise ValueError(f"smoothness must be positive and finite, got {self.smoothness}")
