@@ -12,7 +12,8 @@ import minicnn as mc
 from minicnn.gradcheck.report import table
 
 EXPLANATION = """\
-Every parameter and input is moved up and down by a small step: does L = sum(y * dy) follow the gradient?
+Every parameter and input is moved up and down by a small step: does L = sum(y * dy) follow the gradient? And once
+more at other parameters, after a forward with another x: does it still?
 The largest error of each array is relative to the larger of both values, or to 1/1000 of the array's largest, or
 to what the rounding of L leaves visible, if that is more."""
 
@@ -34,11 +35,20 @@ class AveragesTheBatch(mc.Linear):
         return dx
 
 
+class ForgetsTheWeight(mc.LayerNorm):
+    """dx is right as long as every weight is 1, and at first every weight is: only other weights show it."""
+
+    def backward(self, dy):
+        super().backward(dy)
+        return (dy - dy.mean(axis=0) - self.z * (dy * self.z).mean(axis=0)) / self.deviation
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (default: %(default)s)")
     parser.add_argument("--samples", type=int, default=200, metavar="K",
                         help="elements checked of each array of the networks (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--second", action="store_true", help="check second derivatives as well")
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
 
@@ -47,7 +57,7 @@ def main():
     for heading, subjects in (
         ("layers", layers(rng)), ("losses", losses(rng)), ("networks", networks(rng, args.samples)),
     ):  # fmt: skip
-        found = [(name, mc.gradcheck(subject, x, **how)) for name, subject, x, how in subjects]
+        found = [(name, mc.gradcheck(subject, x, second=args.second, **how)) for name, subject, x, how in subjects]
         print(f"\n{heading}\n", *table(found), sep="\n")
         for name, report in found:
             for remark in report.remarks():
@@ -57,8 +67,9 @@ def main():
     worst = max(report.error for report in reports)
     print(f"\n{len(reports) - len(failed)} of {len(reports)} agree; the largest relative error of all is {worst:.1e}")
 
-    print("\nNow two layers that are wrong on purpose.")
-    caught = [catch(ForgetsTheTranspose, "x", rng), catch(AveragesTheBatch, "weight", rng)]
+    print("\nNow three layers that are wrong on purpose.")
+    wrong = {"x": ForgetsTheTranspose(4, 4, rng=rng), "weight": AveragesTheBatch(4, 4, rng=rng)}
+    caught = [catch(layer, array, rng) for array, layer in [*wrong.items(), ("x", ForgetsTheWeight(4))]]
     return 0 if not failed and all(caught) else 1
 
 
@@ -72,10 +83,14 @@ def layers(rng):
         ("Conv2d", mc.Conv2d(2, 3, 3, **how), maps(2, 6, 5)),
         ("  stride, padding", mc.Conv2d(2, 3, (3, 2), stride=(2, 1), padding=(1, 2), **how), maps(2, 7, 6)),
         ("  connections", mc.Conv2d(3, 3, 2, connections=[[0, 1], [2], [0, 2]], **how), maps(3, 5, 4)),
+        ("  dilation, groups", mc.Conv2d(4, 2, 2, dilation=2, groups=2, **how), maps(4, 5, 4)),
         ("Subsampling", mc.Subsampling(3, **how), maps(3, 6, 4)),
         ("MaxPool2d", mc.MaxPool2d(2), maps(2, 6, 6)),
         ("  overlapping", mc.MaxPool2d(3, stride=2), maps(2, 7, 7)),
+        ("  padding, dilation", mc.MaxPool2d(3, stride=2, padding=1, dilation=2), maps(2, 7, 7)),
         ("AvgPool2d", mc.AvgPool2d(3, stride=2), maps(2, 7, 7)),
+        ("  padding, ceil_mode", mc.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), maps(2, 6, 6)),
+        ("GlobalAvgPool2d", mc.GlobalAvgPool2d(), maps(2, 3, 4)),
         ("Flatten", mc.Flatten(), maps(2, 3, 4)),
         ("Linear", mc.Linear(5, 4, **how), rng.standard_normal((5, 3))),
         ("RBF", mc.RBF(rng.choice([-1, 1], (4, 6))), rng.standard_normal((6, 3))),
@@ -84,6 +99,13 @@ def layers(rng):
         ("Sigmoid", mc.Sigmoid(), rng.standard_normal((5, 3))),
         ("ReLU", mc.ReLU(), rng.standard_normal((5, 3))),
         ("  at its corner", mc.ReLU(), np.linspace(-1, 1, 5)[:, None]),
+        ("LeakyReLU", mc.LeakyReLU(), rng.standard_normal((5, 3))),
+        ("Dropout", mc.Dropout(0.3, **how), rng.standard_normal((5, 3))),
+        ("BatchNorm1d", mc.BatchNorm1d(3), rng.standard_normal((3, 5))),
+        ("BatchNorm2d", mc.BatchNorm2d(2), maps(2, 3, 4)),
+        ("LayerNorm", mc.LayerNorm(4), rng.standard_normal((4, 3))),
+        ("Residual", mc.Residual([mc.Linear(4, 4, **how), mc.Tanh()]), rng.standard_normal((4, 3))),
+        ("Parallel", mc.Parallel([mc.Conv2d(2, 2, 3, **how), mc.AvgPool2d(3, stride=1)], "concatenate"), maps(2, 5, 5)),
     ):  # fmt: skip
         yield name, layer, x, {}
 
@@ -104,10 +126,10 @@ def networks(rng, samples):
         yield make.__name__, make(rng=rng), rng.standard_normal(shape), {"samples": samples}
 
 
-def catch(kind, expected, rng):
+def catch(layer, expected, rng):
     """Check a wrong layer and print the report; True if exactly the array that is wrong was found."""
-    report = mc.gradcheck(kind(4, 4, rng=rng), rng.standard_normal((4, 3)))
-    print(f"\n{kind.__name__}: {kind.__doc__}\n\n{report}")
+    report = mc.gradcheck(layer, rng.standard_normal((4, 3)))
+    print(f"\n{type(layer).__name__}: {type(layer).__doc__}\n\n{report}")
     if [array.name for array in report.failed] != [expected]:
         print(f"NOT CAUGHT: {expected} is wrong, and nothing else")
         return False

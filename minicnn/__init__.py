@@ -5,13 +5,21 @@ from minicnn.gradcheck import gradcheck
 from minicnn.layers import (
     RBF,
     AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
     Conv2d,
+    Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Layer,
+    LayerNorm,
+    LeakyReLU,
     Linear,
     MaxPool2d,
+    Parallel,
     Parameter,
     ReLU,
+    Residual,
     ScaledTanh,
     Sigmoid,
     Subsampling,
@@ -19,10 +27,11 @@ from minicnn.layers import (
 )
 from minicnn.network import Ensemble, Sequential
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
-    "AvgPool2d", "Conv2d", "Ensemble", "Flatten", "Layer", "Linear", "MaxPool2d", "Parameter", "RBF", "ReLU",
-    "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors", "gradcheck",
-    "initialisers", "inspect", "losses", "models", "optim", "training",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Ensemble", "Flatten", "GlobalAvgPool2d", "Layer",
+    "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual",
+    "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors",
+    "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",
 ]  # fmt: skip

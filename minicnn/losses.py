@@ -74,6 +74,16 @@ class Loss:
         return self.right
 
 
+def on(loss, backend):
+    """The loss, computing on ``backend`` from now on if it is one that must know."""
+    return loss.to(backend) if hasattr(loss, "to") else loss
+
+
+def reduction(loss):
+    """How the loss brings a batch to one number: "mean" unless it says otherwise."""
+    return getattr(loss, "reduction", "mean")
+
+
 class RBFLoss(Loss):
     """E = mean of y_D: the distance to the prototype of the right class (LeCun et al. 1998, equation 8).
 

@@ -37,11 +37,17 @@ def sample(classes=10, count=6, seed=0, scale=3.0):
 @every_labelled
 @every_reduction
 @few
-@given(classes=st.integers(1, 6), count=st.integers(1, 5), scale=st.sampled_from((0.1, 1, 3)), seed=seeds)
+@given(classes=st.integers(2, 6), count=st.integers(1, 5), scale=st.sampled_from((0.1, 1, 3)), seed=seeds)
 def test_gradients_of_labelled_losses(name, reduction, classes, count, scale, seed):
     outputs, labels = sample(classes, count, seed, scale)
-    report = mc.gradcheck(LABELLED[name](reduction), outputs, labels=labels)
+    report = mc.gradcheck(LABELLED[name](reduction), outputs, labels=labels, second=True)
     assert report, report
+
+
+@pytest.mark.parametrize("name", ["MAP", "cross-entropy"])
+def test_one_class_is_always_right(name):
+    outputs, labels = sample(classes=1)
+    assert mc.gradcheck(LABELLED[name](), outputs, labels=labels)["x"].error == 0
 
 
 @every_reduction
@@ -49,7 +55,8 @@ def test_gradients_of_labelled_losses(name, reduction, classes, count, scale, se
 @given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=3), seed=seeds)
 def test_gradients_of_the_squared_error(reduction, shape, seed):
     rng = np.random.default_rng(seed)
-    report = mc.gradcheck(MSELoss(reduction), rng.standard_normal(shape), targets=rng.standard_normal(shape))
+    outputs, targets = rng.standard_normal(shape), rng.standard_normal(shape)
+    report = mc.gradcheck(MSELoss(reduction), outputs, targets=targets, second=True)
     assert report, report
 
 

@@ -42,10 +42,45 @@ def test_some_of_a_networks_parameters_train_alone():
     np.testing.assert_allclose(after["b.weight"], before["b.weight"] - 1, rtol=1e-6)
 
 
-def test_gradients_are_not_written_to():
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: mc.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
+        lambda p: mc.optim.Adam(p, weight_decay=0.1, amsgrad=True), lambda p: mc.optim.AdamW(p),
+    ],
+)  # fmt: skip
+def test_gradients_are_not_written_to(make):
     net = one_weight(2.0, 0.5)
-    mc.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True).step()
+    make(net.parameters()).step()
     assert net.vector.grads[0] == 0.5
+
+
+def test_adams_first_step_is_as_long_as_lr_whatever_the_gradient():
+    for g in (1e-3, 1e3):
+        net = one_weight(2.0, g)
+        mc.optim.Adam(net.parameters(), lr=0.1, eps=0).step()
+        assert net.vector.values[0] == pytest.approx(1.9, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "how, words",
+    [
+        ({"lr": -1}, "lr must be at least 0, got -1"),
+        ({"betas": (0.9, 1.0)}, r"betas\[1\] must be at least 0 and below 1, got 1.0"),
+        ({"betas": (-0.1, 0.9)}, r"betas\[0\] must be at least 0"),
+        ({"eps": -1e-8}, "eps must be at least 0"),
+        ({"weight_decay": math.nan}, "weight_decay must be at least 0, got nan"),
+    ],
+)
+def test_settings_of_adam_that_make_no_sense(how, words):
+    for kind in (mc.optim.Adam, mc.optim.AdamW):
+        with pytest.raises(ValueError, match=words):
+            kind(one_weight(1.0, 1.0).parameters(), **how)
+
+
+def test_an_optimizer_without_a_step_says_so():
+    with pytest.raises(NotImplementedError, match=r"Optimizer must have a step\(\)"):
+        mc.optim.Optimizer(one_weight(1.0, 1.0).parameters(), 0.1).step()
 
 
 def test_a_network_moved_later_is_noticed():

@@ -1,4 +1,4 @@
-"""SGD in all its variants against PyTorch's, over some steps of training. Skipped where PyTorch is missing."""
+"""SGD, Adam and AdamW against PyTorch's in all variants, step by step. Skipped where PyTorch is missing."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,18 @@ import minicnn as mc
 torch = pytest.importorskip("torch")
 
 VARIANTS = {
-    "plain": {},
-    "momentum": {"momentum": 0.9},
-    "Nesterov": {"momentum": 0.8, "nesterov": True},
-    "weight decay": {"weight_decay": 0.1},
-    "momentum and weight decay": {"momentum": 0.9, "weight_decay": 0.05},
-    "Nesterov and weight decay": {"momentum": 0.5, "nesterov": True, "weight_decay": 0.05},
+    "SGD, plain": ("SGD", {}),
+    "SGD, momentum": ("SGD", {"momentum": 0.9}),
+    "SGD, Nesterov": ("SGD", {"momentum": 0.8, "nesterov": True}),
+    "SGD, weight decay": ("SGD", {"weight_decay": 0.1}),
+    "SGD, momentum and weight decay": ("SGD", {"momentum": 0.9, "weight_decay": 0.05}),
+    "SGD, Nesterov and weight decay": ("SGD", {"momentum": 0.5, "nesterov": True, "weight_decay": 0.05}),
+    "Adam": ("Adam", {}),
+    "Adam, betas and eps": ("Adam", {"betas": (0.5, 0.7), "eps": 1e-3}),
+    "Adam, weight decay": ("Adam", {"weight_decay": 0.1}),
+    "Adam, AMSGrad": ("Adam", {"amsgrad": True, "betas": (0.5, 0.5)}),
+    "AdamW": ("AdamW", {}),
+    "AdamW, AMSGrad and weight decay": ("AdamW", {"amsgrad": True, "weight_decay": 0.3}),
 }
 
 
@@ -28,20 +34,21 @@ def test_trajectories(name, schedule):
         for p, tensor in zip(net.parameters(), model.parameters()):
             tensor.copy_(torch.from_numpy(p.value.copy()))
     loss, torch_loss = mc.losses.CrossEntropyLoss(), nn.CrossEntropyLoss()
-    sgd = mc.optim.SGD(net.parameters(), 0.1, **VARIANTS[name])
-    torch_sgd = torch.optim.SGD(model.parameters(), 0.1, **VARIANTS[name])
+    kind, how = VARIANTS[name]
+    optimizer = getattr(mc.optim, kind)(net.parameters(), 0.1, **how)
+    torch_optimizer = getattr(torch.optim, kind)(model.parameters(), 0.1, **how)
     start = net.vector.values.copy()
 
     for step in range(6):
         if schedule:
-            sgd.lr = torch_sgd.param_groups[0]["lr"] = schedule[step]
+            optimizer.lr = torch_optimizer.param_groups[0]["lr"] = schedule[step]
         x, labels = rng.standard_normal((6, 8)), rng.integers(0, 3, 8)
         loss.forward(net.forward(x), labels)
         net.backward(loss.backward())
-        sgd.step()
-        torch_sgd.zero_grad()
+        optimizer.step()
+        torch_optimizer.zero_grad()
         torch_loss(model(torch.from_numpy(x.T.copy())), torch.from_numpy(labels)).backward()
-        torch_sgd.step()
+        torch_optimizer.step()
         for p, tensor in zip(net.parameters(), model.parameters()):
             np.testing.assert_allclose(p.value, tensor.detach().numpy(), rtol=1e-11, atol=1e-13, err_msg=p.name)
     assert np.abs(net.vector.values - start).max() > 0.01

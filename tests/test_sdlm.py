@@ -102,6 +102,9 @@ def test_which_of_two_estimates_is_in_use(keep, expected):
     other.use_curvature(np.array([9.0, 9.0]))
     other.load_state_dict(state, np.asarray)  # a state replaces what is in use; it is no estimate
     np.testing.assert_array_equal(other.curvature, expected)
+    with pytest.raises(ValueError, match="optimizer state has arrays"):
+        other.load_state_dict({**state, "velocity0": np.zeros(3)}, np.asarray)
+    np.testing.assert_array_equal(other.curvature, expected)  # a state that is refused changes nothing
 
 
 def test_half_the_criterion_is_twice_mu(digits):

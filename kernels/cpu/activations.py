@@ -2,6 +2,7 @@
 
     sigmoid    y = 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2,      f' = y (1 - y)
     relu       y = max(x, 0),                                    f' = 1 where y > 0, else 0
+    leaky_relu y = x where x > 0, else slope · x,                f' = 1 where y > 0, else slope
 """
 
 import functools
@@ -63,5 +64,33 @@ def relu_backward(real):
         full_width()
         for i in range(len(y)):
             dx[i] = d[i] if y[i] > zero else zero
+
+    return kernel
+
+
+@functools.cache
+def leaky_relu(real, slope):
+    """kernel(x, y)"""
+    zero, slope = real(0), real(slope)
+
+    @compiled
+    def kernel(x, y):
+        full_width()
+        for i in range(len(x)):
+            y[i] = x[i] if x[i] > zero else slope * x[i]
+
+    return kernel
+
+
+@functools.cache
+def leaky_relu_backward(real, slope):
+    """kernel(d, y, dx)"""
+    zero, slope = real(0), real(slope)
+
+    @compiled
+    def kernel(d, y, dx):
+        full_width()
+        for i in range(len(y)):
+            dx[i] = d[i] if y[i] > zero else slope * d[i]
 
     return kernel

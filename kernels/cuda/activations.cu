@@ -2,6 +2,7 @@
 //
 //     sigmoid   y = 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2      sigmoid_backward   dx = y (1 - y) d
 //     relu      y = max(x, 0)                                    relu_backward      dx = d where y > 0, else 0
+//     leaky_relu   y = x where x > 0, else slope·x               leaky_relu_backward   dx = d where y > 0, else slope·d
 //
 //     all arrays of the same size, any shape
 //
@@ -32,4 +33,15 @@ extern "C" __global__ void relu_backward(
     const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
 {
     for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] > 0 ? d[i] : real(0);
+}
+
+extern "C" __global__ void leaky_relu(const real* __restrict__ x, real* __restrict__ y, offset size, real slope)
+{
+    for (offset i = first_element(); i < size; i += element_step()) y[i] = x[i] > 0 ? x[i] : slope * x[i];
+}
+
+extern "C" __global__ void leaky_relu_backward(
+    const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size, real slope)
+{
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] > 0 ? d[i] : slope * d[i];
 }

@@ -1,16 +1,19 @@
 """A backend: an array namespace, and the two textbook primitives that turn a convolution into a matrix product."""
 
 
-def output_size(size, kernel, stride, padding=0):
-    """How many windows of ``kernel`` fit into ``size`` padded pixels: (size + 2 padding - kernel) // stride + 1."""
-    return (size + 2 * padding - kernel) // stride + 1
+def output_size(size, kernel, stride, padding=0, dilation=1):
+    """How many windows fit into ``size`` padded pixels: (size + 2 padding - extent) // stride + 1.
+
+    A window of ``kernel`` pixels, ``dilation`` apart, has the extent dilation · (kernel - 1) + 1.
+    """
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
 class Backend:
     """An array namespace ``xp`` (numpy or cupy) plus the primitives that run on it.
 
-    Feature maps are ``(C, H, W, N)``: samples last. Sizes, strides and paddings are pairs (vertical,
-    horizontal). This class runs on any NumPy-like namespace; a subclass overrides what it can do faster and
+    Feature maps are ``(C, H, W, N)``: samples last. Sizes, strides, paddings and dilations are pairs
+    (vertical, horizontal). This class runs on any NumPy-like namespace; a subclass overrides what it can do faster and
     is tested against this one.
     """
 
@@ -40,35 +43,37 @@ class Backend:
 
     # -------------------------------------------------------------------------------------- convolution
 
-    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0)):
+    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         """Receptive fields as columns: x ``(C, H, W, N)`` -> cols ``(C·KH·KW, H_out·W_out·N)``.
 
-            cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky - ph, w·sw + kx - pw, n]
+            cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky·dh - ph, w·sw + kx·dw - pw, n]
 
         and zero outside the image, so that ``W (C_out, C·KH·KW) @ cols`` is the convolution.
         """
         channels, height, width, batch = x.shape
-        (kh, kw), (sh, sw), (ph, pw) = kernel_size, stride, padding
-        h_out, w_out = output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
+        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation
+        h_out, w_out = output_size(height, kh, sh, ph, dh), output_size(width, kw, sw, pw, dw)
         padded = self.xp.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
         cols = self.xp.empty((channels, kh, kw, h_out, w_out, batch), x.dtype)
         for ky in range(kh):
             for kx in range(kw):
-                cols[:, ky, kx] = padded[:, ky : ky + sh * h_out : sh, kx : kx + sw * w_out : sw]
+                i, j = ky * dh, kx * dw
+                cols[:, ky, kx] = padded[:, i : i + sh * h_out : sh, j : j + sw * w_out : sw]
         return cols.reshape(channels * kh * kw, h_out * w_out * batch)
 
-    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0)):
+    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         """The adjoint of ``im2col``: every element of ``cols`` is added to the pixel it was copied from.
 
         cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``.
         """
         channels, height, width, batch = x_shape
-        (kh, kw), (sh, sw), (ph, pw) = kernel_size, stride, padding
-        h_out, w_out = output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
+        (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation
+        h_out, w_out = output_size(height, kh, sh, ph, dh), output_size(width, kw, sw, pw, dw)
         cols = cols.reshape(channels, kh, kw, h_out, w_out, batch)
         padded = self.xp.zeros((channels, height + 2 * ph, width + 2 * pw, batch), cols.dtype)
         for ky in range(kh):
             for kx in range(kw):
-                pixels = padded[:, ky : ky + sh * h_out : sh, kx : kx + sw * w_out : sw]
+                i, j = ky * dh, kx * dw
+                pixels = padded[:, i : i + sh * h_out : sh, j : j + sw * w_out : sw]
                 pixels += cols[:, ky, kx]
         return padded[:, ph : ph + height, pw : pw + width]

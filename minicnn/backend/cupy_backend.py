@@ -54,17 +54,17 @@ class CupyBackend(Backend):
             "end other programs that use it (nvidia-smi lists them)"
         )
 
-    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0)):
+    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
         x = self._real("x", x)
-        sizes = _convolution_sizes(x.shape, kernel_size, stride, padding)
+        sizes = _convolution_sizes(x.shape, kernel_size, stride, padding, dilation)
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
         with self.memory_errors():
             cols = self.xp.empty((channels * kh * kw, h_out * w_out * batch), x.dtype)
         self._launch("im2col", cols, w_out * batch, (x, cols, *sizes))
         return cols
 
-    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0)):
-        sizes = _convolution_sizes(x_shape, kernel_size, stride, padding)
+    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+        sizes = _convolution_sizes(x_shape, kernel_size, stride, padding, dilation)
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
         cols = self._real("cols", cols).reshape(channels * kh * kw, h_out * w_out * batch)
         with self.memory_errors():
@@ -97,11 +97,11 @@ class CupyBackend(Backend):
             )
 
 
-def _convolution_sizes(x_shape, kernel_size, stride, padding):
+def _convolution_sizes(x_shape, kernel_size, stride, padding, dilation):
     """The integers that im2col and col2im take, in the order of their signatures."""
-    (_, height, width, _), (kh, kw), (sh, sw), (ph, pw) = x_shape, kernel_size, stride, padding
-    h_out, w_out = output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
-    return (*x_shape, h_out, w_out, kh, kw, sh, sw, ph, pw)
+    sizes = zip(x_shape[1:3], kernel_size, stride, padding, dilation)
+    outputs = (output_size(*numbers) for numbers in sizes)
+    return (*x_shape, *outputs, *kernel_size, *stride, *padding, *dilation)
 
 
 def usable_cupy():

@@ -33,7 +33,7 @@ class Epoch:
         self.lanes = samples, np.zeros((lanes, grads.size), dtype), np.zeros((lanes, 2))
         self.has_rates = type(optimizer) is StochasticDiagonalLM
         rates = np.zeros_like(grads) if self.has_rates else network.vector.values
-        self.parameters = network.vector.values, grads, optimizer.velocities[0], rates
+        self.parameters = network.vector.values, grads, optimizer.velocity[0], rates
         self.own, self.arrays = [], []
         for _ in range(self.threads):
             form = CpuForm(network.backend, dtype)

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from minicnn import losses
 from minicnn.backend import kernels
 from minicnn.compiled.cuda import CudaForm
 from minicnn.compiled.program import Program, plan
@@ -28,7 +29,7 @@ def graph_obstacle(network, loss, optimizer):
     layers, criterion = plan(network, loss)
     for kind, layer, *_ in layers:
         if kind is Unknown:
-            return f"{layer.label} is not one of minicnn's layers"
+            return f"{layer.label} has no kernels"
     if criterion is None:
         after = " after an RBF layer" if type(network.layers[-1]) is RBF else ""
         return f"{type(loss).__name__}{after} has no kernel"
@@ -74,7 +75,8 @@ class GraphSteps:
         reason = graph_obstacle(network, loss, optimizer)
         if reason is not None:
             raise ValueError(f"this training cannot be captured in a graph: {reason}")
-        self.network, self.loss, self.optimizer, self.dataset = network, loss.to(network.backend), optimizer, dataset
+        self.loss = losses.on(loss, network.backend)
+        self.network, self.optimizer, self.dataset = network, optimizer, dataset
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
         self.data = self.launches = self.curvature = self.graph = None
@@ -180,7 +182,7 @@ class GraphSteps:
         """Data and arrays on the device, and every kernel run once, since a capture is no time to load one; the
         network and its velocities are as before."""
         network, dtype = self.network, self.network.dtype
-        vector, velocity = network.vector, self.optimizer.velocities[0]
+        vector, velocity = network.vector, self.optimizer.velocity[0]
         self.data = DeviceData(self.backend, self.dataset, self.batch_size, dtype)
         self.launches = self._step()
         self._load(np.arange(self.batch_size), np.array([self.batch_size]), np.zeros(1, dtype))
@@ -199,7 +201,7 @@ class GraphSteps:
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
             own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
-        arrays = vector.values, vector.grads, optimizer.velocities[0], rates, data.settings
+        arrays = vector.values, vector.grads, optimizer.velocity[0], rates, data.settings
         following = (form.blocks, len(form.blocks), data.results, data.step, len(data.results), data.positions,
                      data.rates, data.scales, data.position, data.settings, data.scale)  # fmt: skip
         return form.sequence([

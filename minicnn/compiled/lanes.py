@@ -14,6 +14,7 @@ import os
 
 import numpy as np
 
+from minicnn import losses
 from minicnn.compiled.primitives import NOBODY
 from minicnn.compiled.program import Program, needs_whole_batch
 
@@ -131,7 +132,7 @@ class Lanes:
         return loss.backward()
 
     def _is_mean(self):
-        return getattr(self.loss, "reduction", "mean") == "mean"
+        return losses.reduction(self.loss) == "mean"
 
 
 def _check_memory(needed, batch_size):

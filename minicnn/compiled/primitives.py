@@ -156,7 +156,8 @@ def avg_pool_backward(backend, d, window, dx):
 
 
 def activation(backend, x, function, y):
-    """y = f(x), element by element: function is "tanh" with (A, S) behind it, "sigmoid" or "relu"."""
+    """y = f(x), element by element: function is "tanh" with (A, S) behind it, "sigmoid", "relu", or
+    "leaky_relu" with its negative slope behind it."""
     y[...] = FUNCTIONS[function[0]][0](backend.xp, x, *function[1:])
 
 
@@ -169,6 +170,7 @@ FUNCTIONS = {
     "tanh": (lambda xp, x, A, S: A * xp.tanh(S * x), lambda y, A, S: S / A * (A * A - y * y)),
     "sigmoid": (lambda xp, x: (1 + xp.tanh(x / 2)) / 2, lambda y: y * (1 - y)),
     "relu": (lambda xp, x: xp.maximum(x, 0), lambda y: y > 0),
+    "leaky_relu": (lambda xp, x, slope: xp.where(x > 0, x, slope * x), lambda y, slope: (y > 0) + slope * ~(y > 0)),
 }
 """name: (f of x, f' in terms of y)."""
 

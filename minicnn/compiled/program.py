@@ -7,12 +7,13 @@ to. A ``form`` makes functions of no arguments out of primitives and arrays: in 
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
-from minicnn.compiled.stages import KINDS, Convolution, Dense, Reshape, Subsample, Unknown, squashing
+from minicnn.compiled.stages import Convolution, Dense, Distances, Reshape, Subsample, Unknown, kind_of, squashing
 from minicnn.data.transforms import Pixels
-from minicnn.layers import RBF, Conv2d, Flatten, Layer, Linear, Sequential, Subsampling
+from minicnn.layers import RBF, Dropout, Flatten, Layer, Sequential
 from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
 
 
@@ -36,6 +37,8 @@ class Program:
                  loss=None, gradient=None, scale=None, result=None, bind=True):  # fmt: skip
         self.network, self.form, self.samples, self.gradient = network, form, samples, gradient
         self.sections, self.joins, self.exits, self.entries = [[]], [], [], []
+        parameters = network.parameters()
+        self.ends = dict(zip(map(id, parameters), itertools.accumulate(p.size for p in parameters)))
         self.labels = form.array((samples,), np.int32)
         x = self._input(images, labels, order, position)
         stages = []
@@ -67,12 +70,8 @@ class Program:
         """The parameter's stretch of the gradient, in its shape; None for None."""
         if parameter is None:
             return None
-        start = 0
-        for p in self.network.parameters():
-            if p is parameter:
-                return self.gradient[start : start + p.size].reshape(p.shape)
-            start += p.size
-        raise ValueError(f"{parameter.name} is not a parameter of the network")
+        end = self.ends[id(parameter)]
+        return self.gradient[end - parameter.size : end].reshape(parameter.shape)
 
     def _input(self, images, labels, order, position):
         blank = images[..., :1] if images.ndim == 4 else np.zeros((1, *images.shape[1:]), np.uint8)
@@ -120,13 +119,14 @@ def plan(network, loss):
     own methods or there is none.
     """
     layers, planned, before, criterion = list(_flat(network)), [], None, None
-    if type(layers[-1]) is RBF and type(loss) in (RBFLoss, MAPLoss):
-        criterion, layers = layers[-1], layers[:-1]
-    elif type(loss) is CrossEntropyLoss and type(layers[-1]).decide is Layer.decide:  # the largest logit wins
+    last = layers[-1] if layers else None
+    if type(last) is RBF and type(loss) in (RBFLoss, MAPLoss):
+        criterion, layers = last, layers[:-1]
+    elif type(loss) is CrossEntropyLoss and type(last).decide is Layer.decide:  # the largest logit wins
         criterion = "cross_entropy"
     while layers:
         layer, squash = layers.pop(0), None
-        kind = Unknown if {"forward", "backward"} & set(vars(layer)) else KINDS.get(type(layer), Unknown)
+        kind = kind_of(layer)
         if kind in (Convolution, Dense, Subsample) and _can_fuse(layers, criterion, loss):
             squash = squashing(layers.pop(0))
         planned.append((kind, layer, squash, before))
@@ -152,7 +152,7 @@ def _flat(layer):
     if isinstance(layer, Sequential) and (kind.forward, kind.backward) == (Sequential.forward, Sequential.backward):
         for inner in layer:
             yield from _flat(inner)
-    else:
+    elif kind is not Dropout or layer.training or "forward" in vars(layer):  # dropout is nothing in evaluation
         yield layer
 
 
@@ -161,8 +161,9 @@ def _can_fuse(layers, criterion, loss):
     if not layers or squashing(layers[0]) is None:
         return False
     after = next((layer for layer in layers[1:] if type(layer) is not Flatten), None)
-    takes_it_back = type(criterion) is RBF if after is None else type(after) in (Conv2d, Linear, Subsampling, RBF)
-    return loss is None or takes_it_back
+    if loss is None:
+        return True
+    return type(criterion) is RBF if after is None else kind_of(after) in (Convolution, Dense, Subsample, Distances)
 
 
 def pixel_values(preprocess, dtype):

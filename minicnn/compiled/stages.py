@@ -15,6 +15,8 @@ from minicnn.layers import (
     AvgPool2d,
     Conv2d,
     Flatten,
+    GlobalAvgPool2d,
+    LeakyReLU,
     Linear,
     MaxPool2d,
     ReLU,
@@ -27,6 +29,8 @@ from minicnn.layers import (
 
 def squashing(layer):
     """(A, S) of a layer that is f(a) = A tanh(S a), None for any other."""
+    if kind_of(layer) is not Activation:
+        return None
     return {ScaledTanh: (ScaledTanh.A, ScaledTanh.S), Tanh: (1.0, 1.0)}.get(type(layer))
 
 
@@ -137,17 +141,19 @@ class Subsample(Stage):
 
 
 class Pool(Stage):
-    """MaxPool2d and AvgPool2d."""
+    """MaxPool2d and AvgPool2d without padding, and GlobalAvgPool2d, whose one window is the map."""
 
     def output_shape(self):
-        self.window = Window(self.layer.size, self.layer.stride)
+        self.takes_mean = type(self.layer) is not MaxPool2d
+        whole = type(self.layer) is GlobalAvgPool2d
+        self.window = Window(*(2 * (self.x.shape[1:3],) if whole else (self.layer.size, self.layer.stride)))
         sizes = self.window.outputs(*self.x.shape[1:3])
         if min(sizes) < 1:
             raise ValueError(f"{self.layer.label}: x of shape {tuple(self.x.shape)} is smaller than the window")
         return len(self.x), *sizes
 
     def forward(self, program):
-        if type(self.layer) is AvgPool2d:
+        if self.takes_mean:
             return program.add("avg_pool", self.x, self.window, self.y)
         self.winner = program.form.array(self.y.shape, np.int32)
         program.add("max_pool", self.x, self.window, self.y, self.winner)
@@ -156,7 +162,7 @@ class Pool(Stage):
         if not needed:
             return None
         dx = program.array(self.x.shape)
-        if type(self.layer) is AvgPool2d:
+        if self.takes_mean:
             program.add("avg_pool_backward", d, self.window, dx)
         else:
             program.add("max_pool_backward", d, self.winner, self.window, dx)
@@ -171,7 +177,7 @@ class Activation(Stage):
 
     def forward(self, program):
         squash = squashing(self.layer)
-        self.function = ("tanh", *squash) if squash else (type(self.layer).__name__.lower(),)
+        self.function = ("tanh", *squash) if squash else FUNCTIONS[type(self.layer)](self.layer)
         program.add("activation", self.x, self.function, self.y)
 
     def backward(self, program, d, needed):
@@ -210,7 +216,7 @@ class Reshape(Stage):
 
 
 class Unknown(Stage):
-    """A layer of the user's own, by its own forward and backward, on the whole batch."""
+    """A layer by its own forward and backward, on the whole batch: a user's own, or one that no kernel computes."""
 
     trains = True
 
@@ -234,8 +240,24 @@ class Unknown(Stage):
         return dx
 
 
+FUNCTIONS = {
+    Sigmoid: lambda layer: ("sigmoid",), ReLU: lambda layer: ("relu",),
+    LeakyReLU: lambda layer: ("leaky_relu", layer.negative_slope),
+}  # fmt: skip
+"""What ``primitives.activation`` calls them."""
+
 KINDS = {
-    Conv2d: Convolution, Linear: Dense, Subsampling: Subsample, MaxPool2d: Pool, AvgPool2d: Pool, RBF: Distances,
-    ReLU: Activation, Tanh: Activation, Sigmoid: Activation, ScaledTanh: Activation, Flatten: Reshape,
+    Conv2d: Convolution, Linear: Dense, Subsampling: Subsample, MaxPool2d: Pool, AvgPool2d: Pool,
+    GlobalAvgPool2d: Pool, RBF: Distances, ReLU: Activation, LeakyReLU: Activation, Tanh: Activation,
+    Sigmoid: Activation, ScaledTanh: Activation, Flatten: Reshape,
 }  # fmt: skip
 """The layers that the compiler knows; a class derived from one of them may do something else, so it is not known."""
+
+
+def kind_of(layer):
+    """The kind of stage that computes the layer; Unknown also where it is set to what the kernels cannot do."""
+    if {"forward", "backward"} & set(vars(layer)):  # replaced in this one layer
+        return Unknown
+    dilated = getattr(layer, "dilation", (1, 1)) != (1, 1)
+    framed = type(layer) in (MaxPool2d, AvgPool2d) and (layer.padding != (0, 0) or layer.ceil_mode)
+    return Unknown if dilated or framed else KINDS.get(type(layer), Unknown)

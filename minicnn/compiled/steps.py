@@ -6,6 +6,7 @@ import math
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from minicnn import losses
 from minicnn.compiled.epoch import Epoch
 from minicnn.compiled.forms import compiles_loops, new_form, part_size
 from minicnn.compiled.lanes import Lanes
@@ -37,7 +38,7 @@ class Steps:
     """
 
     def __init__(self, network, loss, optimizer, dataset, batch_size, threads=None):
-        self.network, self.loss, self.optimizer = network, loss.to(network.backend), optimizer
+        self.network, self.loss, self.optimizer = network, losses.on(loss, network.backend), optimizer
         self.images, self.labels = dataset.images, dataset.labels
         self.most = min(batch_size, len(dataset.labels))
         self.threads = thread_count(threads)
@@ -94,7 +95,7 @@ class Steps:
         optimizer, vector, dtype = self.optimizer, self.network.vector, self.network.dtype
         settings = self.network.backend.asarray([0, optimizer.momentum, optimizer.weight_decay], dtype)
         rates = vector.values * 0 if type(optimizer) is StochasticDiagonalLM else None
-        arrays = vector.values, vector.grads, optimizer.velocities[0], rates, settings
+        arrays = vector.values, vector.grads, optimizer.velocity[0], rates, settings
         form = new_form(self.network)
         sgd = form.sequence(form.prepare("sgd", *arrays, optimizer.nesterov))
         current = None

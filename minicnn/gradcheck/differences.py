@@ -1,5 +1,6 @@
-"""Difference quotients along one element of an array, and what they reveal: a slope, a kink, or neither."""
+"""Difference quotients along one element of an array or a direction: a slope, a kink, or neither."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,32 @@ STEPS = 5
 """How many steps are tried at an element where the first one leaves doubt."""
 
 
+class Element:
+    """One element of an array, to step along."""
+
+    def __init__(self, array, index):
+        self.array, self.index, self.value = array, index, float(array[index])
+
+    def step(self, h):
+        """Move it by ``h`` from where it was -> the step as float64 could take it."""
+        self.array[self.index] = self.value + h
+        return float(self.array[self.index]) - self.value
+
+
+class Direction:
+    """All elements of an array at once, each by its own part ``v`` of the step."""
+
+    def __init__(self, array, v):
+        self.array, self.kept, self.v = array, array.copy(), v
+
+    def step(self, h):
+        self.array[...] = self.kept + h * self.v
+        return h
+
+
 @dataclass(frozen=True)
 class Slopes:
-    """Of L = sum_i dy_i y_i along one element, at one step h.
+    """Of L = sum_i dy_i y_i along one line, at one step h.
 
     central = (L(+h) - L(-h)) / 2h, up to the rounding of h: the mean of both sides' slopes, weighted so that a
     step up which is not quite the step down does not bring in y''. left, right: dy_i (y_i(0) - y_i(-h)) / h and
@@ -45,20 +69,18 @@ class Slopes:
             return [now + (now - then) / (SHRINK - 1) for now, then in pairs]
 
 
-def slopes(evaluate, array, index, step, y, dy, magnitude):
-    """Slopes of sum(dy · evaluate()) along ``array[index]``, which is left as it was. y: ``evaluate()`` now.
+def slopes(point, line, h):
+    """Slopes of the point's L along a line (Element, Direction) at a step of h; its array is left as it was.
 
     Differences are taken of each output before they are added up, so that outputs which do not depend on the
-    element cancel exactly. magnitude: the size of the numbers whose rounding matters.
+    element cancel exactly.
     """
-    value = float(array[index])
-    array[index] = value + step
-    up = float(array[index]) - value  # the step as float64 could take it
-    above = evaluate()
-    array[index] = value - step
-    down = value - float(array[index])
-    below = evaluate()
-    array[index] = value
+    y, dy, magnitude = point.y, point.dy, point.magnitude
+    up = line.step(h)
+    above = point.evaluate()
+    down = -line.step(-h)
+    below = point.evaluate()
+    line.step(0)
     changed = above != below
     visible = np.where(changed, 1, 0) if changed.any() else np.ones(y.shape) / y.size  # a change too small to see
     largest = np.max([magnitude, *(np.abs(a[np.isfinite(a)]).max(initial=0) for a in (above, below))])
@@ -77,7 +99,8 @@ class Verdict:
     """numeric: the slope to compare with; noise: its rounding error; kink: one lies within the first step.
 
     at_kink: it sits at the element itself, so that no slope exists; ``numeric`` is then the number next to the
-    analytic one that lies between the slopes on either side. settled: False if smaller steps brought no agreement.
+    analytic one that lies between the slopes on either side. settled: False if smaller steps brought no agreement;
+    ``numeric`` is then the slope that the next step changed least, or the last one.
     """
 
     numeric: float
@@ -96,13 +119,15 @@ def judge(measure, first, analytic, accuracy):
     settle and differ, the kink sits at the element. Where neither does, y is no such function, or was computed in
     less than float64, and nothing is excused.
     """
-    coarser, limits, kink = first, None, False
+    coarser, limits, kink, best = first, None, False, (math.inf, first.central, first.noise)
     for k in range(1, STEPS):
         now = measure(k)
         earlier, limits = limits, now.limits(coarser)
         left, right = limits
         smooth = np.abs(right - left).sum() <= accuracy / 4 + now.noise
-        if smooth and abs(now.central - coarser.central) <= max(accuracy, now.noise) / 4:
+        change = abs(now.central - coarser.central)
+        best = (change, coarser.central, coarser.noise) if change < best[0] else best
+        if smooth and change <= max(accuracy, now.noise) / 4:
             return Verdict(coarser.central, now.noise, kink)
         kink = kink or not smooth
         if earlier is not None:
@@ -116,4 +141,6 @@ def judge(measure, first, analytic, accuracy):
                 at_kink = bool(high - low > accuracy / 2 + 2 * now.noise)
                 return Verdict(float(np.clip(analytic, low, high)), now.noise, kink=True, at_kink=at_kink)
         coarser = now
-    return Verdict(now.central, now.noise, settled=False)
+    still_settling = best[0] == change
+    numeric, noise = (now.central, now.noise) if still_settling else best[1:]
+    return Verdict(numeric, noise, settled=False)

@@ -12,7 +12,7 @@ class ArrayCheck:
     element could be compared). checked of size elements were compared; wrong: how many of them disagree. kinks:
     how many elements have a kink within the step; left_out: those of them that sit at it, where no slope exists.
     notes: sentences about all that. likely: the mistake that the errors look like, or "". passed: whatever was
-    compared agrees, and something could be compared.
+    compared agrees, and something could be compared. missing: it is a parameter that parameters() does not return.
     """
 
     name: str
@@ -29,15 +29,25 @@ class ArrayCheck:
     notes: tuple
     passed: bool
     likely: str = ""
+    missing: bool = False
+
+    @property
+    def verdict(self):
+        """In a word: "ok", "WRONG", "MISSING", or "unclear" if there was nothing to compare."""
+        return "ok" if self.passed else "MISSING" if self.missing else "WRONG" if self.wrong else "unclear"
 
 
 @dataclass(frozen=True)
 class Report:
-    """Truthy if every array passed; ``str`` is a table, ``arrays`` holds an ArrayCheck for each of its lines."""
+    """Truthy if every array passed; ``str`` is a table, ``arrays`` holds an ArrayCheck for each of its lines.
+
+    notes: sentences about the check as a whole.
+    """
 
     title: str
     arrays: tuple
     tolerance: float
+    notes: tuple = ()
 
     @property
     def passed(self):
@@ -51,8 +61,8 @@ class Report:
     @property
     def error(self):
         """The largest relative error of all; not a number if some array could not be compared at all."""
-        errors = [array.error for array in self.arrays]
-        return math.nan if any(map(math.isnan, errors)) else max(errors)
+        errors = [array.error for array in self.arrays if not array.missing]
+        return math.nan if any(map(math.isnan, errors)) else max(errors, default=math.nan)
 
     def __bool__(self):
         return self.passed
@@ -72,16 +82,17 @@ class Report:
     def verdict(self):
         if self.passed:
             return f"gradients agree: no relative error above {self.tolerance:g}"
-        wrong, unclear = ([a.name for a in self.failed if bool(a.wrong) is kind] for kind in (True, False))
-        parts = [f"gradients DISAGREE in {', '.join(wrong)} (tolerance {self.tolerance:g})"] if wrong else []
-        if unclear:
-            parts.append(f"no verdict on {', '.join(unclear)}")
-        return "; ".join(parts)
+        said = {
+            "WRONG": f"gradients DISAGREE in {{}} (tolerance {self.tolerance:g})", "MISSING": "parameters() forgets {}",
+            "unclear": "no verdict on {}",
+        }  # fmt: skip
+        named = {word: ", ".join(a.name for a in self.failed if a.verdict == word) for word in said}
+        return "; ".join(said[word].format(names) for word, names in named.items() if names)
 
     def remarks(self):
         """A sentence for everything that the table cannot show."""
         notes = [f"{array.name}: {note}" for array in self.arrays for note in array.notes]
-        return notes + [f"{array.name}: likely {array.likely}" for array in self.arrays if array.likely]
+        return [*notes, *(f"{array.name}: likely {array.likely}" for array in self.arrays if array.likely), *self.notes]
 
 
 def table(reports):
@@ -107,8 +118,7 @@ def table(reports):
 
 def _cells(array):
     checked = f"{array.checked:,}" if array.checked == array.size else f"{array.checked:,} of {array.size:,}"
-    verdict = "ok" if array.passed else "WRONG" if array.wrong else "unclear"
     if array.index is None:
-        return array.name, str(array.shape), checked, "", "", "", "", verdict
+        return array.name, str(array.shape), checked, "", "", "", "", array.verdict
     values = f"{array.analytic:.9g}", f"{array.numeric:.9g}"
-    return array.name, str(array.shape), checked, f"{array.error:.1e}", str(array.index), *values, verdict
+    return array.name, str(array.shape), checked, f"{array.error:.1e}", str(array.index), *values, array.verdict

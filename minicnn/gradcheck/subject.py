@@ -1,25 +1,27 @@
-"""What is checked: a private copy in float64 of somebody's layer or loss, and one number L that depends on it."""
+"""What is checked: a private copy in float64 of somebody's layer or loss."""
 
 import copy
 
 import numpy as np
 
 from minicnn.backend import get
+from minicnn.gradcheck import held
+from minicnn.gradcheck.inputs import as_integers, read, real_numbers
+from minicnn.gradcheck.point import Point
 from minicnn.layers.base import Layer
 from minicnn.layers.sequential import Sequential
 from minicnn.losses import Loss
 
 
 class Subject:
-    """L = sum(y · dy) for y = layer.forward(x) and a random dy, each 0.5 to 1.5 in size; a loss: L = y, dy = 1.
+    """The copy, its parameters and the inputs that it was given; ``at`` runs it both ways.
 
-    arrays: (name, array to vary, backward's gradient, objection or "") for every parameter and for x.
-    y, evaluate(): forward's result for the arrays as they are. magnitude: of the numbers whose rounding matters.
-
+    parameters: (name, Parameter) of all that parameters() returns; missing: of those that the layer holds besides.
+    afresh(): the same once more, a copy that has not been run yet.
     Raises as ``gradcheck`` says.
     """
 
-    def __init__(self, original, x, labels, targets, rng):
+    def __init__(self, original, x, labels, targets, training):
         self.label = getattr(original, "label", type(original).__name__)
         self.title = _title(original)
         compared = labels is not None or targets is not None
@@ -30,84 +32,70 @@ class Subject:
         self.model = copy.deepcopy(original)
         if isinstance(self.model, Layer):
             self.model.to(dtype="float64")
+        mode = getattr(self.model, "train" if training else "eval", None)
+        if callable(mode):
+            mode()
         self.backend = getattr(self.model, "backend", get("numpy"))
-        self.parameters = list(self.model.parameters()) if hasattr(self.model, "parameters") else []
-        for p in self.parameters:
-            if p.value.dtype != np.float64:
-                raise TypeError(f"{self.label}: {p.name} is {p.value.dtype}; differences need float64")
-        given = _real("x", x, self.backend)
-        self.x = self.backend.asarray(given.copy())
+        self.generators = [generator for _, generator in held.generators(self.model)]
+        self.buffers = list(self.model.buffer_places().values()) if isinstance(self.model, Layer) else []
+        self.parameters, self.missing = self._find_parameters()
+        self.inputs = self._read(x)
+        self.afresh = lambda: Subject(original, x, labels, targets, training)
 
-        self.y = self.evaluate()
-        self._unchanged("forward", "x", given, self.x)
-        if not np.isfinite(self.y).all():
-            raise ValueError(f"{self.label}: forward returned NaN or infinity for this x")
-        self.dy = np.ones(())
-        if not self.is_loss:
-            self.dy = rng.choice([-1, 1], self.y.shape) * rng.uniform(0.5, 1.5, self.y.shape)
-        gradients, again = self._gradients(fill=0), self._gradients(fill=1)
-        names = [p.name or f"parameter {i}" for i, p in enumerate(self.parameters)] + ["x"]
-        arrays = [p.value for p in self.parameters] + [self.x]
-        self.arrays = [
-            (name, array, gradient, self._objection(gradient, repeated))
-            for name, array, gradient, repeated in zip(names, arrays, gradients, again)
-        ]
-        self.magnitude = float(np.abs(self.y).max())
-        if self.is_loss:  # a small loss is a difference of numbers as large as the outputs
-            self.magnitude += float(np.abs(np.nan_to_num(gradients[-1]) * self.host(self.x)).sum())
+    def at(self, inputs, dy=None, repeat=False):
+        """The Point at ``inputs`` and the parameters as they are."""
+        return Point(self, inputs, dy, repeat)
 
     def host(self, a):
         """``a`` as a NumPy array of its own."""
         return np.array(self.backend.to_numpy(a))
 
-    def evaluate(self):
-        """forward's result, a NumPy array of float64; a loss's has no axis."""
-        y = self.model.forward(self.x, *self.extra)
-        if self.is_loss:
-            return np.array(float(y))
-        if not hasattr(y, "dtype"):
-            raise TypeError(f"{self.label}: forward must return an array, got {type(y).__name__}")
-        if y.dtype != np.float64:
-            raise TypeError(f"{self.label}: forward turned float64 into {y.dtype}; differences need float64")
-        return self.host(y)
+    def state(self):
+        """What the next forward depends on beside arrays to differentiate: generators' states, and buffers."""
+        buffers = [getattr(layer, attribute).copy() for layer, attribute in self.buffers]
+        return [g.bit_generator.state for g in self.generators], buffers
 
-    def _gradients(self, fill):
-        """backward's gradients of the parameters, which held ``fill`` before, and of x, last."""
-        for p in self.parameters:
-            p.grad[...] = fill
-        before = self.host(self.x)
-        y = self.evaluate()
-        if np.abs(y - self.y).max() > 1e-10 * np.abs(self.y).max():
-            raise ValueError(
-                f"{self.label}: forward is not deterministic: two calls with the same x differ by "
-                f"{np.abs(y - self.y).max():.3g}; fix its random numbers first"
-            )
-        if self.is_loss:
-            dx = self.model.backward()
-        else:
-            dy = self.backend.asarray(self.dy.copy())
-            dx = self.model.backward(dy)
-            self._unchanged("backward", "dy", self.dy, dy)
-        self._unchanged("backward", "x", before, self.x)
-        if not hasattr(dx, "shape"):
-            raise TypeError(f"{self.label}: backward must return dx, an array, got {type(dx).__name__}")
-        if tuple(dx.shape) != before.shape:
-            raise ValueError(f"{self.label}: backward returned shape {tuple(dx.shape)}, x has {before.shape}")
-        if dx.dtype != np.float64:
-            raise TypeError(f"{self.label}: backward turned float64 into {dx.dtype}")
-        return [self.host(p.grad) for p in self.parameters] + [self.host(dx)]
+    def set_state(self, state):
+        states, buffers = state
+        for generator, at in zip(self.generators, states):
+            generator.bit_generator.state = at
+        for (layer, attribute), array in zip(self.buffers, buffers):
+            setattr(layer, attribute, array.copy())
 
-    def _unchanged(self, method, name, before, array):
-        if not np.array_equal(before, self.host(array)):
-            raise ValueError(f"{self.label}: {method} wrote to {name}; an input must be left as it is")
+    # --------------------------------------------------------------------------------- what it was given
 
-    def _objection(self, gradient, repeated):
-        """What is wrong with a gradient that depends on what its array held before, or ""."""
-        if np.allclose(gradient, repeated, rtol=1e-9, atol=1e-9, equal_nan=True):
-            return ""
-        if not gradient.any() and (repeated == 1).all():
-            return "backward does not write this gradient"
-        return "backward adds to the gradient that was there: it must overwrite it"
+    def _read(self, x):
+        """x as Inputs; a single array of integers stays one where forward refuses real numbers or has no dx."""
+        inputs, integers = read(x, self.model.forward, self.backend), None
+        if not self.is_loss:
+            integers = as_integers(x, self.backend)
+        if integers and self._reads_integers(inputs, integers):
+            inputs = integers
+        if inputs.several and {name for name, _ in self.parameters} & set(inputs.names):
+            inputs = inputs.numbered()
+        if not any(inputs.real) and not self.parameters and not self.missing:
+            raise ValueError(f"{self.label}: x holds integers and there are no parameters: nothing to differentiate")
+        return inputs
+
+    def _reads_integers(self, reals, integers):
+        try:
+            model = copy.deepcopy(self.model)
+            y = model.forward(*reals.arrays)
+            return model.backward(y) is None
+        except (TypeError, ValueError, IndexError):
+            try:
+                copy.deepcopy(self.model).forward(*integers.arrays)
+            except Exception:  # neither way: let the first one say why
+                return False
+            return True
+
+    def _find_parameters(self):
+        trained = held.trained(self.model)
+        for name, p in trained:
+            if p.value.dtype != np.float64:
+                raise TypeError(f"{self.label}: {name} is {p.value.dtype}; differences need float64")
+        known = {id(p) for _, p in trained}
+        return trained, [(name, p) for name, p in held.parameters(self.model) if id(p) not in known]
 
     def _check_object(self, original):
         for method in ("forward", "backward"):
@@ -124,7 +112,7 @@ class Subject:
             return ()
         if (labels is None) == (targets is None):
             raise TypeError(f"{self.label} is a loss: give labels= or targets=, one of them")
-        return (labels,) if targets is None else (_real("targets", targets, get("numpy")),)
+        return (labels,) if targets is None else (real_numbers("targets", targets, get("numpy")),)
 
 
 def _title(original):
@@ -136,16 +124,3 @@ def _title(original):
         return kind
     words = original.describe()
     return f"{original.name}: " * bool(original.name) + (words if words.startswith(kind) else f"{kind}: {words}")
-
-
-def _real(name, values, backend):
-    """``values`` as a float64 NumPy array of its own; TypeError or ValueError unless they are finite reals."""
-    array = np.array(backend.to_numpy(values) if hasattr(values, "dtype") else values)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
-    if not array.size:
-        raise ValueError(f"{name} is empty, shape {array.shape}")
-    if not np.isfinite(array).all():
-        index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise ValueError(f"{name} must be finite, got {array[index]} at {index}")
-    return array.astype(np.float64)

@@ -9,10 +9,10 @@ from minicnn.network import Sequential
 
 
 def private_copy(net):
-    """A copy whose forward and backward leave ``net`` itself alone."""
+    """A copy in evaluation mode whose forward and backward leave ``net`` itself alone."""
     if not isinstance(net, Sequential):
         raise TypeError(f"net must be a Sequential network, got {type(net).__name__}")
-    return copy.deepcopy(net)
+    return copy.deepcopy(net).eval()
 
 
 def leaves(net, prefix=""):

@@ -19,8 +19,9 @@ def trace(net, x, label, loss=None):
     loss: one of minicnn.losses that takes labels; by default equation 8 of the paper where the last layer is an RBF
     layer, else cross-entropy.
 
-    A copy of ``net`` is traced, where ``net`` is; nothing about ``net`` changes, its gradients included. Layers of a
-    Sequential within ``net`` are listed one by one. Raises TypeError or ValueError for arguments that make no sense.
+    A copy of ``net`` is traced, where ``net`` is, in evaluation mode; nothing about ``net`` changes, its gradients
+    included. Layers of a Sequential within ``net`` are listed one by one. Raises TypeError or ValueError for arguments
+    that make no sense.
     """
     probe = subject.private_copy(net)
     backend, layers = probe.backend, subject.leaves(probe)

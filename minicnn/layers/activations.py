@@ -3,6 +3,8 @@
 Their second derivatives go back through the squared slope: d2x = f'(x)² d2y.
 """
 
+import math
+
 from minicnn.layers.base import Layer
 
 
@@ -78,3 +80,27 @@ class ReLU(_Activation):
 
     def slope(self, y):
         return (y > 0).astype(y.dtype)
+
+
+class LeakyReLU(_Activation):
+    """f(x) = x where x > 0, else negative_slope · x. backward: f'(x) = 1 where x > 0, else negative_slope.
+
+    Raises ValueError unless negative_slope is a number >= 0: below 0, y would not say on which side of 0 x was.
+    """
+
+    def __init__(self, negative_slope=0.01):
+        super().__init__()
+        if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
+            raise TypeError(f"negative_slope must be a number, got {negative_slope!r}")
+        if not 0 <= negative_slope < math.inf:
+            raise ValueError(f"negative_slope must be at least 0 and finite, got {negative_slope}")
+        self.negative_slope = float(negative_slope)
+
+    def f(self, x):
+        return self.backend.xp.where(x > 0, x, self.negative_slope * x)
+
+    def slope(self, y):
+        return self.backend.xp.where(y > 0, 1, self.negative_slope).astype(y.dtype)
+
+    def describe(self):
+        return f"LeakyReLU {self.negative_slope:g}"

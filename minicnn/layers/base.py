@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 
 from minicnn.backend import get
-from minicnn.layers.checks import Checks, floating
+from minicnn.layers.checks import Checks
+from minicnn.layers.parts import Parts
 
 
-class Layer(Checks, ABC):
+class Layer(Checks, Parts, ABC):
     """A differentiable function y = f(x; parameters), samples last in x and in y.
 
     A subclass writes
@@ -14,9 +15,11 @@ class Layer(Checks, ABC):
         forward(x) -> y     keeps what backward needs
         backward(dy) -> dx  given dy = dL/dy, writes dL/dp into every p.grad and returns dx = dL/dx
 
-    and, if it trains anything, ``parameters()``. ``backward`` overwrites gradients, it never adds to them.
+    and keeps what it trains as Parameters. ``backward`` overwrites gradients, it never adds to them.
     What ``forward`` and ``backward`` return is the caller's: no later call overwrites it, and no call writes to x
     or dy.
+
+    Parameters, layers, buffers and random generators that it holds as attributes are found there: ``Parts``.
 
     For second-order methods it also writes
 
@@ -28,14 +31,11 @@ class Layer(Checks, ABC):
     ``backward``, for the same x.
     """
 
-    name = ""
-    """What error messages, summaries and parameter names call this layer; Sequential sets it."""
-
-    constants = ()
-    """Names of attributes that are arrays but not trained; they move with the layer."""
-
     activation = False
     """True for an elementwise function, which ``Sequential.summary`` lists with the layer before it."""
+
+    whole_batch = False
+    """True where the output for a sample depends on the others of its batch, which then is never cut."""
 
     def __init__(self):
         self.backend = get("numpy")
@@ -57,11 +57,7 @@ class Layer(Checks, ABC):
 
     @property
     def label(self):
-        return self.name or type(self).__name__
-
-    def parameters(self):
-        """The layer's Parameters, weight before bias."""
-        return []
+        return self.path or self.name or type(self).__name__
 
     def describe(self):
         """The layer in a few words, for ``Sequential.summary``."""
@@ -74,21 +70,3 @@ class Layer(Checks, ABC):
     def decide(self, outputs):
         """The class each sample's outputs (classes, N) stand for: the largest one wins."""
         return outputs.argmax(axis=0)
-
-    def to(self, backend=None, dtype=None):
-        """Move parameters and constants to ``backend`` and cast the real ones to ``dtype``; returns self.
-
-        Gradients start again from zero, and what ``forward`` kept is for the old place: call it again.
-        """
-        old = self.backend
-        if backend is not None:
-            self.backend = get(backend)
-        dtype = None if dtype is None else floating(dtype)
-        self._x_dtype = None
-        for p in self.parameters():
-            p.hold(self.backend.asarray(old.to_numpy(p.value), dtype=dtype))
-        for name in self.constants:
-            constant = old.to_numpy(getattr(self, name))
-            real = constant.dtype.kind == "f"
-            setattr(self, name, self.backend.asarray(constant, dtype=dtype if real else None))
-        return self

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minicnn.layers.parameter import Parameter
+
 
 class Checks:
     """The part of ``Layer`` that looks at arguments, so that forward and backward can be mathematics alone."""
@@ -23,8 +25,8 @@ class Checks:
             raise ValueError(f"{self.label}: x must have shape ({need}), got {tuple(x.shape)}")
         if 0 in x.shape:
             raise ValueError(f"{self.label}: x is empty, shape {tuple(x.shape)}")
-        dtypes = [p.value.dtype for p in self.parameters()] or [
-            getattr(self, name).dtype for name in self.constants if getattr(self, name).dtype.kind == "f"
+        dtypes = [p.value.dtype for p in vars(self).values() if isinstance(p, Parameter)] or [
+            array.dtype for array in self._other_arrays().values() if array.dtype.kind == "f"
         ]
         if any(x.dtype != dtype for dtype in dtypes):
             raise TypeError(
@@ -63,12 +65,30 @@ def positive(name, value, minimum=1):
     return int(value)
 
 
+def yes_or_no(name, value):
+    """``value`` as a bool; TypeError, naming the argument, unless it is one."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def pair(name, value, minimum=1):
     """``value`` as (vertical, horizontal): an integer stands for both."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
         raise ValueError(f"{name} must be an integer or a pair of them, got {value!r}")
     return tuple(positive(name, v, minimum) for v in values)
+
+
+def group_table(groups, connections, in_channels, out_channels):
+    """The connection table of ``groups`` equal groups; ValueError, naming the argument, where there are none."""
+    if connections is not None:
+        raise ValueError(f"connections and groups={groups} both say which maps are connected: give one of them")
+    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if channels % groups:
+            raise ValueError(f"groups must divide {name}, {channels}, got {groups}")
+    inputs, outputs = in_channels // groups, out_channels // groups
+    return [list(range(o // outputs * inputs, (o // outputs + 1) * inputs)) for o in range(out_channels)]
 
 
 def connection_table(connections, in_channels, out_channels):

@@ -5,15 +5,15 @@ import numpy as np
 from minicnn.backend import output_size
 from minicnn.initialisers import uniform_fan_in
 from minicnn.layers.base import Layer
-from minicnn.layers.checks import connection_table, floating, pair, positive
+from minicnn.layers.checks import connection_table, floating, group_table, pair, positive
 from minicnn.layers.parameter import Parameter
 
 
 class Conv2d(Layer):
-    """y[o, h, w] = bias[o] + sum over c, ky, kx of weight[o, c, ky, kx] · x[c, h·s + ky - p, w·s + kx - p].
+    """y[o, h, w] = bias[o] + sum over c, ky, kx of weight[o, c, ky, kx] · x[c, h·s + ky·d - p, w·s + kx·d - p].
 
-    (The field's "convolution": the kernel is not flipped.) Shapes: x ``(C_in, H, W, N)`` -> y
-    ``(C_out, H_out, W_out, N)`` with H_out = (H + 2 padding - kernel_size) // stride + 1.
+    (The field's "convolution": the kernel is not flipped.) Stride s, dilation d, padding p. Shapes: x
+    ``(C_in, H, W, N)`` -> y ``(C_out, H_out, W_out, N)`` with H_out = (H + 2p - d (kernel_size - 1) - 1) // s + 1.
 
     ``im2col`` writes what each window sees into a column, and the layer is a linear one on columns. With W the
     weight seen as ``(C_out, C_in·KH·KW)``, y and dy as ``(C_out, H_out·W_out·N)``:
@@ -29,26 +29,33 @@ class Conv2d(Layer):
     table order, so that what is not connected has no parameter; else ``(C_out, C_in, KH, KW)``.
     ``dense_weight()`` is the second form in either case.
 
-    kernel_size, stride, padding: an integer or a pair (vertical, horizontal). Raises ValueError or TypeError
-    for sizes that make no sense and for x of another shape or dtype.
+    groups: the table that cuts both kinds of maps into as many equal groups and connects each group of outputs with
+    its own group of inputs alone. ``weight`` is then ``(C_out, C_in/groups, KH, KW)``, as PyTorch has it.
+
+    kernel_size, stride, padding, dilation: an integer or a pair (vertical, horizontal). Raises ValueError or
+    TypeError for sizes that make no sense, for groups beside connections, and for x of another shape or dtype.
     """
 
-    def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, connections=None,
-                 bias=True, init=uniform_fan_in, rng=None, dtype="float32"):  # fmt: skip
+    def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, dilation=1, groups=1,
+                 connections=None, bias=True, init=uniform_fan_in, rng=None, dtype="float32"):  # fmt: skip
         super().__init__()
         self.in_channels = positive("in_channels", in_channels)
         self.out_channels = positive("out_channels", out_channels)
         self.kernel_size = pair("kernel_size", kernel_size)
         self.stride, self.padding = pair("stride", stride), pair("padding", padding, minimum=0)
+        self.dilation, self.groups = pair("dilation", dilation), positive("groups", groups)
+        self.window = self.kernel_size, self.stride, self.padding, self.dilation
         self.table = None if connections is None else connection_table(connections, in_channels, out_channels)
+        if self.groups > 1:
+            self.table = group_table(self.groups, connections, self.in_channels, self.out_channels)
 
         rng, dtype, area = np.random.default_rng(rng), floating(dtype), self.kernel_size[0] * self.kernel_size[1]
         inputs = self.table or [range(self.in_channels)] * self.out_channels
         kernels = np.concatenate([init(rng, (len(maps), *self.kernel_size), area * len(maps)) for maps in inputs])
         offsets = np.concatenate([init(rng, (1,), area * len(maps)) for maps in inputs])
-        if self.table is None:
-            kernels = kernels.reshape(self.out_channels, self.in_channels, *self.kernel_size)
-        else:
+        if connections is None:
+            kernels = kernels.reshape(self.out_channels, -1, *self.kernel_size)
+        if self.table is not None:
             self.pairs = np.array([(o, c) for o, maps in enumerate(self.table) for c in maps]).T
             self.constants = ("pairs",)
         self.weight = Parameter(kernels.astype(dtype), "weight")
@@ -58,7 +65,7 @@ class Conv2d(Layer):
     def forward(self, x):
         self._check_input(x, self.in_channels, "H", "W", "N")
         self.x_shape, self.y_shape = x.shape, self._output_shape(x.shape)
-        self.cols = self.backend.im2col(x, self.kernel_size, self.stride, self.padding)
+        self.cols = self.backend.im2col(x, *self.window)
         y = self.W() @ self.cols
         if self.bias:
             y = y + self.bias.value[:, None]
@@ -70,14 +77,14 @@ class Conv2d(Layer):
         self.weight.grad = self.kernels(dy @ self.cols.T)
         if self.bias:
             self.bias.grad = dy.sum(axis=1)
-        return self.backend.col2im(self.W().T @ dy, self.x_shape, self.kernel_size, self.stride, self.padding)
+        return self.backend.col2im(self.W().T @ dy, self.x_shape, *self.window)
 
     def second_backward(self, d2y):
         d2y = d2y.reshape(self.out_channels, -1)
         self.weight.curvature = self.kernels(d2y @ (self.cols**2).T)
         if self.bias:
             self.bias.curvature = d2y.sum(axis=1)
-        return self.backend.col2im((self.W() ** 2).T @ d2y, self.x_shape, self.kernel_size, self.stride, self.padding)
+        return self.backend.col2im((self.W() ** 2).T @ d2y, self.x_shape, *self.window)
 
     def W(self):
         """The weight seen as a matrix ``(C_out, C_in·KH·KW)``: a column of it for a row of cols."""
@@ -89,31 +96,30 @@ class Conv2d(Layer):
             return self.weight.value
         shape = self.out_channels, self.in_channels, *self.kernel_size
         dense = self.backend.xp.zeros(shape, self.weight.value.dtype)
-        dense[tuple(self.pairs)] = self.weight.value
+        dense[tuple(self.pairs)] = self.weight.value.reshape(-1, *self.kernel_size)
         return dense
 
     def kernels(self, W):
         """A matrix like W in the shape of ``weight``: what is not connected is left out."""
         dense = W.reshape(self.out_channels, self.in_channels, *self.kernel_size)
-        return dense if self.table is None else dense[tuple(self.pairs)]
+        return dense if self.table is None else dense[tuple(self.pairs)].reshape(self.weight.shape)
 
     # ------------------------------------------------------------------------------- shapes and their words
 
     def _output_shape(self, x_shape):
-        sizes = zip(x_shape[1:3], self.kernel_size, self.stride, self.padding)
-        h_out, w_out = (output_size(*numbers) for numbers in sizes)
+        h_out, w_out = (output_size(*numbers) for numbers in zip(x_shape[1:3], *self.window))
         if h_out < 1 or w_out < 1:
             kernel = "x".join(map(str, self.kernel_size))
-            raise ValueError(f"{self.label}: x of shape {tuple(x_shape)} is smaller than the {kernel} kernel")
+            dilated = "" if self.dilation == (1, 1) else f", dilation {'x'.join(map(str, self.dilation))}"
+            raise ValueError(f"{self.label}: x of shape {tuple(x_shape)} is smaller than the {kernel} kernel{dilated}")
         return self.out_channels, h_out, w_out, x_shape[3]
-
-    def parameters(self):
-        return [self.weight, self.bias] if self.bias else [self.weight]
 
     def describe(self):
         text = f"convolution {'x'.join(map(str, self.kernel_size))}, {self.out_channels} maps"
         if self.table is None:
             return text
+        if self.groups > 1:
+            return f"{text} in {self.groups} groups"
         return f"{text}, {sum(map(len, self.table))} of {self.in_channels * self.out_channels} pairs connected"
 
     def connections(self, input_shape, output_shape):

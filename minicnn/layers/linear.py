@@ -45,9 +45,6 @@ class Linear(Layer):
             self.bias.curvature = d2y.sum(axis=1)
         return (self.weight.value**2).T @ d2y
 
-    def parameters(self):
-        return [self.weight, self.bias] if self.bias else [self.weight]
-
     def describe(self):
         return f"fully connected, {self.out_features} units"
 

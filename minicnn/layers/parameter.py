@@ -9,12 +9,15 @@ class Parameter:
     Both can be views into a network's ParameterVector, so assignment copies into them: ``p.grad = dy @ x.T``
     writes where the optimizer reads. An array of another shape is a ValueError, never broadcast.
 
+    name: what it is called in its layer, by default as the attribute that holds it. In a network ``name`` then is the
+    whole path, "C1.weight".
+
     ``curvature``, None until a layer's ``second_backward`` writes it, is the diagonal of the loss's second
     derivative (Gauss-Newton). ``vector`` is the ParameterVector that the other two are part of, or None.
     """
 
     def __init__(self, value, name=""):
-        self.name = name
+        self.name = self.own_name = name
         self.shape, self.size = value.shape, value.size
         self.hold(value)
 

@@ -1,8 +1,9 @@
 """Layers one after the other: itself a layer."""
 
+import re
+
 import numpy as np
 
-from minicnn.backend import get
 from minicnn.layers.base import Layer
 from minicnn.layers.parameter import ParameterVector
 
@@ -18,18 +19,7 @@ class Sequential(Layer):
 
     def __init__(self, layers):
         super().__init__()
-        named = list(layers.items()) if hasattr(layers, "items") else [(None, layer) for layer in layers]
-        if not named:
-            raise ValueError("layers is empty: a network needs at least one layer")
-        self.layers = [layer for _, layer in named]
-        for index, (name, layer) in enumerate(named):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers[{index}] must be a Layer, got {type(layer).__name__}")
-            if any(layer is earlier for earlier in self.layers[:index]):  # it keeps what *one* backward needs
-                raise ValueError(f"layers[{index}] occurs twice: make a {type(layer).__name__} for each place")
-            layer.name = name or layer.name or f"{index}.{type(layer).__name__}"
-            for p in layer.parameters():
-                p.name = f"{layer.name}.{p.name}"
+        self.layers = named_layers(layers)
         self._join()
 
     def forward(self, x):
@@ -57,8 +47,9 @@ class Sequential(Layer):
         """The layer at an index, or with a name: ``net[0]``, ``net["C1"]``."""
         return pick(self.layers, key)
 
-    def parameters(self):
-        return [p for layer in self.layers for p in layer.parameters()]
+    def parts(self):
+        names = {id(layer): layer.name for layer in self.layers}
+        return [(names.get(id(part), name), part) for name, part in super().parts()]
 
     @property
     def dtype(self):
@@ -70,15 +61,16 @@ class Sequential(Layer):
         return self.layers[-1].decide(outputs)
 
     def to(self, backend=None, dtype=None):
-        if backend is not None:
-            self.backend = get(backend)
-        for layer in self.layers:  # each moves its own parameters
-            layer.to(self.backend if backend is not None else None, dtype)
+        super().to(backend, dtype)
         self._join()
         return self
 
     def _join(self):
-        """Gather all parameters in one vector."""
+        """Call layers and parameters by their paths, and gather all parameters in one vector."""
+        for path, layer in self.walk():
+            layer.path = path
+        for name, p in self.named_parameters():
+            p.name = name
         self.vector = ParameterVector(self.parameters(), self.backend.xp) if self.parameters() else None
 
     def __getstate__(self):
@@ -90,6 +82,30 @@ class Sequential(Layer):
 
     def describe(self):
         return f"Sequential of {len(self.layers)} layers, {sum(p.size for p in self.parameters()):,} parameters"
+
+
+def named_layers(layers, what="layers"):
+    """The layers of a list, or of a mapping from names, each with a name: by default its place and class, "0.Linear".
+
+    Raises ValueError for none, for a layer that occurs twice and for equal names, TypeError for what is no Layer.
+    """
+    named = list(layers.items()) if hasattr(layers, "items") else [(None, layer) for layer in layers]
+    if not named:
+        raise ValueError(f"{what} is empty: at least one layer is needed")
+    places, names = {}, {}
+    for index, (name, layer) in enumerate(named):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{what}[{index}] must be a Layer, got {type(layer).__name__}")
+        kind = type(layer).__name__
+        if id(layer) in places:  # it keeps what *one* backward needs
+            both = f"{what}[{places[id(layer)]}] and {what}[{index}]"
+            raise ValueError(f"{both} are one layer: make a {kind} for each place")
+        by_place = re.fullmatch(rf"\d+\.{kind}", layer.name)
+        layer.name = name or (layer.name if layer.name and not by_place else f"{index}.{kind}")
+        if layer.name in names:
+            raise ValueError(f"{what}[{names[layer.name]}] and {what}[{index}] are both called {layer.name!r}")
+        places[id(layer)] = names[layer.name] = index
+    return [layer for _, layer in named]
 
 
 def pick(layers, key):

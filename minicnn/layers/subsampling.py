@@ -61,9 +61,6 @@ class Subsampling(Layer):
         if x.shape[1] % self.size or x.shape[2] % self.size:
             raise ValueError(f"{self.label}: height and width must be multiples of {self.size}, got {x.shape}")
 
-    def parameters(self):
-        return [self.coefficient, self.bias]
-
     def describe(self):
         return f"subsampling {self.size}x{self.size}"
 

@@ -3,17 +3,18 @@
 from minicnn.backend import output_size
 
 
-def windows(backend, x, size, stride):
+def windows(backend, x, size, stride, dilation=(1, 1)):
     """What each window of ``size`` every ``stride`` pixels sees.
 
     x ``(C, H, W, N)`` -> ``(C, KH·KW, H_out, W_out, N)``; axis 1 counts the pixels of a window row by row. A rest at
     the border is left out.
     """
-    channels, height, width, batch = x.shape
-    h_out, w_out = output_size(height, size[0], stride[0]), output_size(width, size[1], stride[1])
-    return backend.im2col(x, size, stride).reshape(channels, size[0] * size[1], h_out, w_out, batch)
+    sizes = zip(x.shape[1:3], size, stride, (0, 0), dilation)
+    outputs = (output_size(*numbers) for numbers in sizes)
+    cols = backend.im2col(x, size, stride, dilation=dilation)
+    return cols.reshape(len(x), size[0] * size[1], *outputs, x.shape[3])
 
 
-def image(backend, fields, x_shape, size, stride):
+def image(backend, fields, x_shape, size, stride, dilation=(1, 1)):
     """The adjoint of ``windows``: a pixel collects what all windows that see it send back, ``x_shape``."""
-    return backend.col2im(fields.reshape(x_shape[0] * size[0] * size[1], -1), x_shape, size, stride)
+    return backend.col2im(fields.reshape(x_shape[0] * size[0] * size[1], -1), x_shape, size, stride, dilation=dilation)

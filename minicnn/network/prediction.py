@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.compiled import prediction
+from minicnn.layers.parts import evaluating
 
 BATCH_SIZE = 500
 """How many images go through the layers at once: enough to keep a GPU busy, few enough for any memory."""
@@ -14,12 +15,13 @@ def predict(network, images, batch_size=None):
 
 
 def outputs(network, images, batch_size=None):
-    """What the network says of every image: ``(outputs, N)`` on its backend.
+    """What the network, in evaluation mode, says of every image: ``(outputs, N)`` on its backend.
 
     images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how many go
     through the layers at once (by default many images go through compiled loops instead, in threads, with the same
-    result but for rounding). Raises ValueError for images of another shape, none, or one with a pixel that is not
-    finite.
+    result but for rounding), or all where a layer must see its whole batch.
+
+    Raises ValueError for images of another shape, none, or one with a pixel that is not finite.
     """
     images = np.asarray(images) if isinstance(images, (list, tuple)) else images
     if images.ndim not in (3, 4) or 0 in images.shape:
@@ -27,18 +29,24 @@ def outputs(network, images, batch_size=None):
     xp = network.backend.xp
     if images.dtype.kind == "f" and not bool(xp.isfinite(network.backend.asarray(images)).all()):
         raise ValueError("images must be finite, got NaN or an infinite pixel")
-    if batch_size is None and images.ndim == 3:
-        said = prediction.outputs(network, images)
-        if said is not None:
-            return said
-    batch_size = batch_size or BATCH_SIZE
+    with evaluating(network):
+        if batch_size is None and images.ndim == 3:
+            said = prediction.outputs(network, images)
+            if said is not None:
+                return said
+        return _layer_by_layer(network, images, batch_size or BATCH_SIZE)
+
+
+def _layer_by_layer(network, images, batch_size):
     count = len(images) if images.ndim == 3 else images.shape[-1]
+    if any(layer.whole_batch for _, layer in network.walk()):
+        batch_size = count
     batches = []
     for start in range(0, count, batch_size):
         part = slice(start, start + batch_size)
         x = network.input(images[part] if images.ndim == 3 else images[..., part])
         batches.append(network.forward(x))
-    return xp.concatenate(batches, axis=-1)
+    return network.backend.xp.concatenate(batches, axis=-1)
 
 
 def input(network, images):

@@ -4,28 +4,42 @@ import copy
 
 import numpy as np
 
+from minicnn.layers import Parameter
+from minicnn.layers.parts import held
+
 
 def counts(network, input_shape):
     """One dict a layer: name, text, input, output (shapes without N), parameters, connections.
 
-    An elementwise layer has no line of its own; its name stands in ``text`` of the layer before it.
+    An elementwise layer has no line of its own; its name stands in ``text`` of the layer before it. Nor has one that is
+    made of layers and holds no parameters itself: its parts have, in the order in which it computes them.
     """
-    probe = copy.deepcopy(network)  # a forward pass shows the shapes without touching what the network keeps
-    x = probe.backend.asarray(np.zeros((*input_shape, 1), probe.dtype))
+    probe = copy.deepcopy(network).eval()  # a forward pass shows the shapes without touching what the network keeps
     lines = []
-    for layer in probe:
-        y = layer.forward(x)
+    for path, layer in probe.walk()[1:]:
+        if not layer.parts() or held(layer, Parameter):
+            layer.forward = _recording(layer.forward, path, layer, lines)
+    probe.forward(probe.backend.asarray(np.zeros((*input_shape, 1), probe.dtype)))
+    return lines
+
+
+def _recording(forward, name, layer, lines):
+    """forward itself, with a line for what it saw and made."""
+
+    def recording(x):
+        y = forward(x)
         before, after = tuple(x.shape[:-1]), tuple(y.shape[:-1])
         if layer.activation and lines:
             lines[-1]["text"] += f", {layer.describe()}"
         else:
             lines.append({
-                "name": layer.name, "text": layer.describe(), "input": before, "output": after,
-                "parameters": sum(p.size for p in layer.parameters()),
+                "name": name, "text": layer.describe(), "input": before, "output": after,
+                "parameters": sum(p.size for _, p in held(layer, Parameter)),
                 "connections": layer.connections(before, after),
             })  # fmt: skip
-        x = y
-    return lines
+        return y
+
+    return recording
 
 
 def summary(network, input_shape):

@@ -50,7 +50,7 @@ class StochasticDiagonalLM(SGD):
         self._rates_of = None
 
     def _check(self, h):
-        size = self.velocities[0].size
+        size = self.velocity[0].size
         if tuple(h.shape) != (size,):
             raise ValueError(f"h must have shape ({size},), one element a parameter, got {tuple(h.shape)}")
         if not float(h.min()) >= 0:
@@ -81,5 +81,10 @@ class StochasticDiagonalLM(SGD):
             raise ValueError("optimizer state has no curvature: another optimizer wrote it")
         h = asarray(mapping.pop("curvature"))
         self._check(h)
-        super().load_state_dict(mapping, asarray)
+        before, self.curvature = self.curvature, None  # the rest is compared with what SGD keeps
+        try:
+            super().load_state_dict(mapping, asarray)
+        except ValueError:
+            self.curvature = before
+            raise
         self.curvature, self._rates_of = h, None

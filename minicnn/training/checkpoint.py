@@ -1,5 +1,7 @@
 """All that training needs to go on as if it had never stopped, in one .npz file without pickle."""
 
+import json
+
 import numpy as np
 
 from minicnn.errors import CheckpointError
@@ -10,8 +12,9 @@ C_ORDER = "every parameter in C order"
 
 
 def save_checkpoint(path, network, optimizer, progress, task, config):
-    """Write parameters, optimizer state and three JSON-able mappings to ``path``, whole or not at all.
+    """Write a network, its optimizer and three JSON-able mappings to ``path``, whole or not at all.
 
+    Of the network: parameters, buffers, and the states of the generators that its layers draw from.
     progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
     be the same to go on from there (samples, batch_size); config: the settings that the user chose.
     """
@@ -19,11 +22,12 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
     facts = {"kind": "checkpoint", "vectors": C_ORDER, "progress": progress, "task": task, "config": config}
+    facts["generators"] = {name: random_state(rng) for name, rng in network.named_generators()}
     save_npz(path, arrays, facts)
 
 
 def load_checkpoint(path, network, optimizer, task=None):
-    """Set network and optimizer from a checkpoint -> (progress, config).
+    """Set network, its layers' generators and optimizer from a checkpoint -> (progress, config).
 
     Raises CheckpointError for an unreadable or foreign file, or one of another architecture or task; nothing
     has been changed then.
@@ -36,6 +40,7 @@ def load_checkpoint(path, network, optimizer, task=None):
     if facts.get("vectors") != C_ORDER:
         velocities = {name: _from_0_1(a, optimizer.parameters) for name, a in velocities.items()}
     before = network.state_dict()
+    _check_generators(path, network, facts)
     try:
         network.load_state_dict(network_part(arrays))
     except CheckpointError as error:
@@ -45,7 +50,23 @@ def load_checkpoint(path, network, optimizer, task=None):
     except ValueError as error:
         network.load_state_dict(before)
         raise CheckpointError(f"{path}: {error}") from None
+    for name, rng in network.named_generators():
+        rng.bit_generator.state = facts["generators"][name]
     return facts["progress"], facts["config"]
+
+
+def _check_generators(path, network, facts):
+    """CheckpointError unless the file has a state for each generator that the network's layers draw from."""
+    states = facts.get("generators", {})  # version 0.2 and earlier had none
+    own = dict(network.named_generators())
+    if set(states) != set(own):
+        raise CheckpointError(
+            f"{path} is of another architecture: its layers draw from {sorted(states) or 'no generators'}, "
+            f"this network's from {sorted(own) or 'none'}"
+        )
+    for name, rng in own.items():
+        if states[name].get("bit_generator") != type(rng.bit_generator).__name__:
+            raise CheckpointError(f"{path}: {name} was a {states[name].get('bit_generator')}, here it is another kind")
 
 
 def _from_0_1(vector, parameters):
@@ -70,7 +91,7 @@ def read_facts(path):
 
 def random_state(rng):
     """A Generator's state as a JSON-able mapping."""
-    return rng.bit_generator.state
+    return json.loads(json.dumps(rng.bit_generator.state, default=np.ndarray.tolist))
 
 
 def generator(state):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn import losses
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -40,8 +42,8 @@ def evaluate(network, dataset, loss=None, *, batch_size=None):
         raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}")
     predictions = network.backend.to_numpy(network.decide(outputs))
     if loss is not None:
-        value = float(loss.to(network.backend).forward(outputs, dataset.labels))
-        loss = value if loss.reduction == "mean" else value / len(dataset.labels)
+        value = float(losses.on(loss, network.backend).forward(outputs, network.backend.asarray(dataset.labels)))
+        loss = value if losses.reduction(loss) == "mean" else value / len(dataset.labels)
     classes = int(outputs.shape[0])
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predictions), 1)

@@ -14,6 +14,7 @@ from minicnn.training.evaluate import evaluate
 from minicnn.training.history import History
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import CtrlC, Progress
+from minicnn.training.protocol import check_loss, check_optimizer
 from minicnn.training.stepping import training_steps
 
 
@@ -23,6 +24,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     """Train ``network`` by stochastic gradient descent -> History, one record an epoch.
 
     train, test: Datasets; test, if given, is evaluated after each epoch and never chooses anything.
+    The network is in training mode while it is trained, and in evaluation mode while it is tested.
     schedule: ``schedule(epoch) -> lr`` with a fractional epoch, or None for the optimizer's own lr.
     seed: of the shuffles; equal seeds and settings give bit-equal weights.
     threads: how many share each batch on the CPU, by default all cores; the weights do not depend on it.
@@ -30,6 +32,8 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     checkpoint: a file rewritten after each epoch; history: a file of one JSON line an epoch;
     resume: a checkpoint to go on from, with a result bit-equal to training without a break.
     config: a JSON-able mapping kept in the checkpoint. on_epoch: called with each record.
+
+    loss, optimizer: minicnn's, or of your own with what ``minicnn.training.protocol`` lists.
 
     A record holds epoch, lr, train_loss, train_error (running, while the weights change), test_loss,
     test_error, seconds (training alone), images_per_second. Losses are means a sample, errors shares. An optimizer
@@ -43,6 +47,8 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     if not len(train.labels):
         raise ValueError("train is empty: there is nothing to learn from")
     task = {"samples": len(train.labels), "batch_size": positive("batch_size", batch_size)}
+    check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
+    check_loss(loss, network, train)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     if resume is not None:
@@ -62,8 +68,10 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
     rate = schedule or (lambda epoch: optimizer.lr)
+    network.train()
     with training_steps(network, loss, optimizer, train, batch_size, threads) as steps, CtrlC() as stop:
         while run.epoch < epochs and not stop.requested:
+            network.train()  # whatever on_epoch has done
             epoch_start = random_state(run.rng)
             seconds = prepare(steps, run)
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
@@ -83,7 +91,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
                 run.rng = generator(epoch_start)  # going on repeats what this epoch has drawn
                 save()
                 break
-            record = {**run.record(optimizer.lr), **seconds, **optimizer.report()}
+            record = {**run.record(optimizer.lr), **seconds, **getattr(optimizer, "report", dict)()}
             if test is not None:
                 result = evaluate(network, test, loss)
                 check(math.isfinite(result.loss), f"the test loss is {result.loss}")

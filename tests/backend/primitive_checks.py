@@ -14,30 +14,38 @@ PRIMITIVES = ("im2col", "col2im")
 
 @st.composite
 def geometries(draw):
-    """(x_shape, window size, stride, padding) with at least one window in the padded image."""
+    """(x_shape, window size, stride, padding, dilation) with at least one window in the padded image."""
     size = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     stride = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
     padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    pixels = [draw(st.integers(max(1, k - 2 * p), 11)) for k, p in zip(size, padding)]
-    return (draw(st.integers(1, 4)), *pixels, draw(st.sampled_from((1, 2, 3, 65)))), size, stride, padding
+    dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    extents = [d * (k - 1) + 1 for k, d in zip(size, dilation)]
+    pixels = [draw(st.integers(max(1, e - 2 * p), max(11, e))) for e, p in zip(extents, padding)]
+    return (draw(st.integers(1, 4)), *pixels, draw(st.sampled_from((1, 2, 3, 65)))), size, stride, padding, dilation
 
 
 dtypes = st.sampled_from(("float32", "float64"))
 seeds = st.integers(0, 2**32 - 1)
 
 
+def outputs(geometry):
+    """(H_out, W_out)"""
+    x_shape, *settings = geometry
+    return tuple(output_size(*numbers) for numbers in zip(x_shape[1:3], *settings))
+
+
 def check(backend, primitive, geometry, dtype, seed):
     """Compare ``primitive`` on ``backend`` with the reference for random contents."""
-    x_shape, size, stride, padding = geometry
+    x_shape, size, *rest = geometry
     rng = np.random.default_rng(seed)
-    h_out, w_out = (output_size(x_shape[1 + i], size[i], stride[i], padding[i]) for i in (0, 1))
+    h_out, w_out = outputs(geometry)
     channels, _, _, batch = x_shape
 
     if primitive == "im2col":
         arguments = (contents(rng, x_shape, dtype),)
     else:
         arguments = contents(rng, (channels * size[0] * size[1], h_out * w_out * batch), dtype), x_shape
-    agree(backend, primitive, (*arguments, size, stride, padding))
+    agree(backend, primitive, (*arguments, size, *rest))
 
 
 def contents(rng, shape, dtype):

@@ -40,6 +40,7 @@ def overrun(xp):
 def every_kernel(device):
     for primitive in primitive_checks.PRIMITIVES:
         primitive_checks.check(device, primitive, ((3, 7, 5, 3), (3, 2), (2, 1), (0, 0)), "float32", 1)
+        primitive_checks.check(device, primitive, ((2, 7, 5, 3), (3, 2), (1, 2), (2, 1), (2, 3)), "float32", 1)
     for case in cuda_cases.CASES:
         if "squashed" in case or "random" in case:
             continue  # the same accesses once more, or more of a kind

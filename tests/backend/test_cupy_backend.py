@@ -42,6 +42,7 @@ def test_every_primitive_runs_its_kernel(device, primitive):
     ((3, 5, 5, 1), (5, 5), (1, 1), (0, 0)),  # one window, one sample
     ((2, 3, 400, 2), (2, 2), (2, 2), (0, 0)),  # more columns than threads in a block
     ((2, 5, 5, 1), (3, 3), (5, 5), (0, 0)),  # pixels that no window contains
+    ((2, 9, 8, 3), (3, 2), (1, 2), (2, 1), (2, 3)),  # pixels between those of a window
 ])  # fmt: skip
 def test_particular_sizes(device, primitive, geometry):
     primitive_checks.check(device, primitive, geometry, "float32", 1)

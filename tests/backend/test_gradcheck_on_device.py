@@ -12,10 +12,14 @@ def maps(*shape):
 
 @pytest.mark.parametrize("make, x", [
     (lambda: mc.Conv2d(2, 2, 3, padding=1, connections=[[0], [0, 1]], rng=0), maps(2, 3, 4, 2)),
+    (lambda: mc.Conv2d(4, 2, 2, dilation=2, groups=2, rng=0), maps(4, 4, 3, 2)),
     (lambda: mc.MaxPool2d(2), maps(2, 4, 4, 2)),
+    (lambda: mc.MaxPool2d(3, stride=2, padding=1, dilation=2, ceil_mode=True), maps(2, 4, 5, 2)),
+    (lambda: mc.AvgPool2d(2, stride=3, padding=1, ceil_mode=True, count_include_pad=False), maps(2, 5, 4, 2)),
+    (lambda: mc.Sequential([mc.AvgPool2d(2), mc.LeakyReLU(), mc.GlobalAvgPool2d()]), maps(2, 4, 4, 2)),
     (lambda: mc.Sequential([mc.Subsampling(1, rng=0), mc.ScaledTanh(), mc.Flatten(), mc.Linear(4, 2, rng=0)]),
      maps(1, 4, 4, 2)),
-], ids=["Conv2d", "MaxPool2d", "Sequential"])  # fmt: skip
+], ids=["Conv2d", "in groups", "MaxPool2d", "padded", "without the padding", "whole maps", "Sequential"])  # fmt: skip
 def test_a_layer_on_another_backend(device, make, x):
     layer = make().to(device)
     del device.xp.launched[:]

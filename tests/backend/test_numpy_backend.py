@@ -6,27 +6,21 @@ import pickle
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from primitive_checks import contents, dtypes, geometries, seeds
+from primitive_checks import contents, dtypes, geometries, outputs, seeds
 
 import minicnn as mc
-from minicnn.backend import NumpyBackend, output_size
+from minicnn.backend import NumpyBackend
 
 NUMPY = NumpyBackend()
 
 few = settings(max_examples=30, deadline=None)
 
 
-def outputs(geometry):
-    """(H_out, W_out)"""
-    x_shape, size, stride, padding = geometry
-    return tuple(output_size(x_shape[1 + i], size[i], stride[i], padding[i]) for i in (0, 1))
-
-
 @few
 @given(geometry=geometries(), dtype=dtypes, seed=seeds)
 def test_im2col_is_what_its_docstring_says(geometry, dtype, seed):
-    """cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky - ph, w·sw + kx - pw, n], zero outside."""
-    x_shape, (kh, kw), (sh, sw), (ph, pw) = geometry
+    """cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky·dh - ph, w·sw + kx·dw - pw, n], zero outside."""
+    x_shape, (kh, kw), (sh, sw), (ph, pw), (dh, dw) = geometry
     channels, height, width, batch = x_shape
     h_out, w_out = outputs(geometry)
     x = contents(np.random.default_rng(seed), x_shape, dtype)
@@ -35,7 +29,7 @@ def test_im2col_is_what_its_docstring_says(geometry, dtype, seed):
     assert cols.shape == (channels * kh * kw, h_out * w_out * batch) and cols.dtype == dtype
     cols = cols.reshape(channels, kh, kw, h_out, w_out, batch)
     for c, ky, kx, h, w in itertools.product(*map(range, cols.shape[:5])):
-        row, column = h * sh + ky - ph, w * sw + kx - pw
+        row, column = h * sh + ky * dh - ph, w * sw + kx * dw - pw
         inside = 0 <= row < height and 0 <= column < width
         np.testing.assert_array_equal(cols[c, ky, kx, h, w], x[c, row, column] if inside else np.zeros(batch))
 

@@ -1,4 +1,4 @@
-"""Writes the README's tables from the numbers in tests/benchmarks/results, between their markers.
+"""Writes the README's tables from the numbers in tests/benchmarks/results and tests/foreign, between their markers.
 
     python tests/benchmarks/readme_tables.py            # rewrites README.md
 """
@@ -13,8 +13,10 @@ from minicnn.files import atomic_write
 from minicnn.training import RECIPES
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
 import error_rates
 import published_runs
+import table as foreign_table
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
@@ -123,9 +125,13 @@ def modern():
     return "\n".join(rows)
 
 
+def foreign():
+    return foreign_table.table(json.loads((foreign_table.HERE / "results.json").read_text(encoding="utf-8")))
+
+
 TABLES = {
     "speed": speed, "errors": errors, "trials": trials, "steps": steps, "paper trials": paper_trials,
-    "eblearn": eblearn, "modern": modern,
+    "eblearn": eblearn, "modern": modern, "foreign": foreign,
 }  # fmt: skip
 
 

@@ -54,6 +54,10 @@ CONVOLUTIONS = {
     "rows left over": dict(maps=3, channels=1, height=8, width=7, samples=2, window=Window((3, 3), (2, 2))),
     "wide kernel": dict(maps=3, channels=1, height=9, width=12, samples=3, window=Window((2, 11), (1, 1))),
     "one pixel": dict(maps=3, channels=4, height=1, width=1, samples=7, window=Window((1, 1), (1, 1))),
+    "a group for each map": dict(maps=3, channels=3, height=6, width=5, samples=4, table=((0,), (1,), (2,)),
+                                 window=Window((3, 2), (1, 1), (1, 1))),
+    "two groups": dict(maps=4, channels=6, height=5, width=6, samples=3, window=Window((3, 3), (2, 2), (1, 0)),
+                       table=2 * ((0, 1, 2),) + 2 * ((3, 4, 5),)),
     "no bias": dict(maps=3, channels=2, height=5, width=5, samples=3, window=Window((2, 2), (1, 1)), bias=False),
 }  # fmt: skip
 
@@ -81,6 +85,8 @@ POOLS = {  # channels, height, width, samples, window
     "the whole map": (2, 3, 4, 2, Window((3, 4), (3, 4))),
 }  # fmt: skip
 
+FUNCTIONS = ("tanh", *SQUASH), ("tanh", 1.0, 1.0), ("sigmoid",), ("relu",), ("leaky_relu", 0.01), ("leaky_relu", 0.25)
+
 
 def cases():
     for (name, how), squash in zip(CONVOLUTIONS.items(), itertools.cycle((SQUASH, None))):
@@ -101,7 +107,9 @@ def cases():
     for name, (channels, height, width, samples, window) in POOLS.items():
         for primitive in ("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward"):
             yield name, primitive, _pool(primitive, channels, height, width, samples, window)
-    for function in (("tanh", *SQUASH), ("tanh", 1.0, 1.0), ("sigmoid",), ("relu",)):
+    for primitive in ("avg_pool", "avg_pool_backward"):  # as GlobalAvgPool2d
+        yield "a large map", primitive, _pool(primitive, 3, 9, 11, 16, Window((9, 11), (9, 11)))
+    for function in FUNCTIONS:
         for shape in ((2, 3, 4, 5), (7, 3), (1, 1)):
             yield f"{function} {shape}", "activation", _activation(function, shape)
             yield f"{function} {shape}", "activation_backward", _activation_backward(function, shape)

@@ -95,3 +95,31 @@ def test_prediction_on_the_device_says_what_numpy_says(device):
     said = net.to(device).outputs(images)
     assert "convolution" in device.xp.launched
     np.testing.assert_allclose(device.to_numpy(said), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", [mc.optim.Adam, lambda p: mc.optim.AdamW(p, amsgrad=True)], ids=["Adam", "AdamW"])
+def test_layers_that_draw_keep_statistics_and_branch(device, digits, optimizer, tmp_path):
+    def network(backend, seed=0):
+        how = {"rng": np.random.default_rng(seed), "dtype": "float64"}
+        return mc.Sequential([
+            mc.Conv2d(1, 3, 5, stride=3, **how), mc.BatchNorm2d(3, dtype="float64"), mc.ReLU(),
+            mc.Residual([mc.Conv2d(3, 3, 3, padding=1, **how), mc.LayerNorm((3, 8, 8), dtype="float64")]),
+            mc.Parallel([mc.Conv2d(3, 2, 1, **how), [mc.Conv2d(3, 2, 1, **how), mc.Tanh()]], "concatenate"),
+            mc.Flatten(), mc.Dropout(0.4, rng=seed), mc.Linear(256, 10, **how),
+        ], preprocess=mc.data.UNIT).to(backend)  # fmt: skip
+
+    def train(backend, epochs=2, seed=0, **how):
+        net = network(backend, seed)
+        loss = mc.losses.CrossEntropyLoss()
+        fit(net, loss, optimizer(net.parameters()), digits, epochs=epochs, batch_size=4, progress=False, **how)
+        return net
+
+    net, expected = train(device), train("numpy")
+    assert_same(net.state_dict(), expected.state_dict(), 1e-9)
+    images = mc.data.load_sample()[1].images[:300]
+    said = device.to_numpy(net.outputs(images))
+    np.testing.assert_allclose(said, expected.outputs(images), rtol=0, atol=1e-9)
+    train(device, epochs=1, checkpoint=tmp_path / "half.npz")
+    resumed = train(device, seed=9, resume=tmp_path / "half.npz")
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(resumed.state_dict()[name], array, err_msg=name)

@@ -35,11 +35,21 @@ def mixed(rng=0, dtype="float32", backend="numpy"):
     return net.to(backend, dtype)
 
 
+def in_groups(rng=0, dtype="float32", backend="numpy"):
+    how = {"rng": np.random.default_rng(rng), "dtype": dtype}
+    net = mc.Sequential([
+        mc.Conv2d(1, 4, 5, stride=3, **how), mc.LeakyReLU(0.1), mc.Conv2d(4, 6, 3, groups=2, **how), mc.ScaledTanh(),
+        mc.Conv2d(6, 6, 2, groups=6, **how), mc.GlobalAvgPool2d(), mc.Flatten(), mc.Linear(6, 10, **how),
+    ], preprocess=mc.data.UNIT)  # fmt: skip
+    return net.to(backend, dtype)
+
+
 CASES = {
     "lenet5, softmax": (mc.models.lenet5, mc.losses.MAPLoss),
     "lenet5, equation 9, sum": (mc.models.lenet5, lambda: mc.losses.MAPLoss(2.0, reduction="sum")),
     "lenet5, equation 8": (mc.models.lenet5, mc.losses.RBFLoss),
     "modern": (mc.models.lenet_modern, mc.losses.CrossEntropyLoss),
+    "groups and whole maps": (in_groups, mc.losses.CrossEntropyLoss),
     "mixed": (mixed, lambda: mc.losses.CrossEntropyLoss(reduction="sum")),
 }
 every_case = pytest.mark.parametrize("make, loss", CASES.values(), ids=CASES)
@@ -141,7 +151,7 @@ def test_preparing_leaves_the_network_as_it_was(device, digits):
     before, optimizer = net.state_dict(), sgd(net)
     with GraphSteps(net, mc.losses.MAPLoss(), optimizer, digits, 4):
         assert_same(net.state_dict(), before, 0)
-        assert not device.to_numpy(optimizer.velocities[0]).any()
+        assert not device.to_numpy(optimizer.velocity[0]).any()
 
 
 def test_a_second_epoch_goes_on_from_the_first_and_a_shorter_one_may_follow(device, digits):
@@ -246,7 +256,10 @@ class OwnSGD(mc.optim.SGD):
     ({"make": mc.models.lenet5}, "CrossEntropyLoss after an RBF layer has no kernel"),
     ({"optimizer": lambda net: OwnSGD(net.parameters(), 1e-3)}, "OwnSGD has no kernel"),
     ({"optimizer": lambda net: mc.optim.SGD(net[0].parameters(), 1e-3)}, "does not train the whole network"),
-    ({"layer": Own()}, "Own is not one of minicnn's layers"),
+    ({"layer": Own()}, "Own has no kernels"),
+    ({"layer": mc.MaxPool2d(2, dilation=2)}, "Own has no kernels"),
+    ({"layer": mc.MaxPool2d(2, padding=1)}, "Own has no kernels"),
+    ({"layer": mc.AvgPool2d(2, ceil_mode=True)}, "Own has no kernels"),
     ({"preprocess": lambda images, dtype: images}, "preprocess is not one of minicnn.data"),
 ])  # fmt: skip
 def test_what_has_no_graph_says_so(device, digits, change, reason):

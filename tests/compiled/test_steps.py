@@ -159,10 +159,25 @@ def small_network(*middle, end=None, **how):
     return mc.Sequential(layers, preprocess=mc.data.transforms.UNIT)
 
 
+def other_layers(groups=1, dilation=1, pools=None):
+    """Every setting of a layer that kernels do not have comes right before and behind a tanh, too."""
+    how, pools = {"rng": np.random.default_rng(3), "dtype": "float64"}, pools or {}
+    return mc.Sequential([
+        mc.Conv2d(1, 4, 5, stride=2, **how), mc.Tanh(),
+        mc.Conv2d(4, 6, 3, padding=1, dilation=dilation, groups=groups, **how), mc.LeakyReLU(0.1),
+        mc.MaxPool2d(3, stride=2, **pools), mc.Conv2d(6, 6, 2, groups=6 if groups > 1 else 1, **how), mc.ScaledTanh(),
+        mc.AvgPool2d(2, **pools), mc.Conv2d(6, 10, 1, groups=groups, **how), mc.GlobalAvgPool2d(), mc.Flatten(),
+    ], preprocess=mc.data.transforms.UNIT)  # fmt: skip
+
+
 NETWORKS = {
     "every kind of layer": lambda: small_network(),
     "a layer of one's own in the middle": lambda: small_network(Scale()),
     "a layer that looks at the whole batch": lambda: small_network(Centre(), Scale()),
+    "convolutions in groups": lambda: other_layers(groups=2),
+    "a dilated convolution": lambda: other_layers(dilation=2),
+    "pooling with padding": lambda: other_layers(pools=dict(padding=1)),
+    "pooling beyond the edge": lambda: other_layers(pools=dict(ceil_mode=True)),
     "a network in the network": lambda: small_network(mc.Sequential([mc.Tanh(), Scale()])),
     "a network with a forward of its own": lambda: Residual(
         [mc.Conv2d(1, 1, 3, padding=1, rng=1, dtype="float64"), mc.ScaledTanh(), mc.Flatten(),
@@ -174,6 +189,12 @@ NETWORKS = {
     "a preprocessing of one's own": lambda: mc.Sequential(
         [mc.Flatten(), mc.Linear(784, 10, rng=1, dtype="float64")],
         preprocess=lambda images, dtype: (images.transpose(1, 2, 0)[None] / 255).astype(dtype)),
+    "dropout, drawn for the whole batch": lambda: small_network(mc.Dropout(0.4, rng=8)),
+    "batch normalisation": lambda: small_network(mc.BatchNorm2d(4, dtype="float64"), mc.ReLU()),
+    "branches": lambda: small_network(
+        mc.Residual([mc.Conv2d(4, 4, 3, padding=1, rng=1, dtype="float64"), mc.LayerNorm((4, 2, 2), dtype="float64")]),
+        mc.Parallel([mc.Conv2d(4, 2, 1, rng=1, dtype="float64"), [mc.Conv2d(4, 2, 1, rng=2, dtype="float64"), mc.Tanh()]
+                     ], "concatenate")),
     "nothing but a linear layer": lambda: mc.Sequential(
         [mc.Flatten(), mc.Linear(784, 10, rng=1, dtype="float64")], preprocess=mc.data.transforms.UNIT),
 }  # fmt: skip
@@ -215,6 +236,7 @@ class SignSGD(mc.optim.SGD):
 LOSSES = {"cross-entropy": mc.losses.CrossEntropyLoss, "its own": Hinge}
 OPTIMIZERS = {
     "Nesterov": lambda p: mc.optim.SGD(p, 0.1, momentum=0.9, nesterov=True), "its own": lambda p: SignSGD(p, 0.1),
+    "Adam": lambda p: mc.optim.Adam(p, 0.01), "AdamW": lambda p: mc.optim.AdamW(p, 0.01, amsgrad=True),
 }  # fmt: skip
 
 
@@ -230,14 +252,15 @@ def test_criteria_and_optimizers(form, loss, optimizer):
 
 def test_a_method_that_has_been_replaced_is_called(form):
     net, loss, optimizer = lenet5()
-    calls, forward, step = [], net["F6"].forward, optimizer.step
+    calls, forward, squash, step = [], net["F6"].forward, net["C1 squash"].forward, optimizer.step
     net["F6"].forward = lambda x: calls.append("forward") or forward(x)
+    net["C1 squash"].forward = lambda x: calls.append("squash") or squash(x)
     optimizer.step = lambda: calls.append("step") or step()
     with Steps(net, loss, optimizer, digits(), 64, 2) as trained:
         del calls[:]  # a copy of the layer has been asked for its shape
         list(trained.epoch(batches_of(digits(), 64, 2), [0.001] * 2))
     assert calls.count("step") == 2
-    assert calls.count("forward") == 2
+    assert calls.count("forward") == calls.count("squash") == 2
 
 
 @pytest.mark.parametrize("loss", [mc.losses.RBFLoss(), mc.losses.MAPLoss(3.0), mc.losses.CrossEntropyLoss()])

@@ -164,7 +164,7 @@ ENGINE = {
             return parameter.value, g
         optimizer.load_state_dict({"velocity0": v.ravel()}, lambda a: a)
         optimizer.step()
-        return parameter.value, optimizer.velocities[0].reshape(v.shape)
+        return parameter.value, optimizer.velocity[0].reshape(v.shape)
     """},
     "ex10_second_derivative.py": {  # a second derivative goes the way of a gradient, through squares
         "linear_second": """

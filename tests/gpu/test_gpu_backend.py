@@ -33,6 +33,7 @@ def test_primitives_agree_with_the_reference_on_the_gpu(primitive, geometry, dty
     ((70_000, 2, 2, 1), (2, 2), (2, 2), (0, 0)),  # more rows than a grid has blocks
     ((2, 3, 400, 2), (2, 2), (2, 2), (0, 0)),
     ((2, 5, 5, 1), (3, 3), (5, 5), (0, 0)),
+    ((2, 9, 8, 3), (3, 2), (1, 2), (2, 1), (2, 3)),
 ])  # fmt: skip
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_particular_sizes_on_the_gpu(primitive, geometry, dtype):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from checked_layers import Corrupted, Function, normal
 from hypothesis import given, settings
@@ -92,6 +93,23 @@ def test_a_forward_in_lower_precision_is_not_excused():
 
     report = mc.gradcheck(Function(square, lambda x: 2 * x), normal(3, 4))
     assert not report and "differences do not settle" in str(report)
+
+
+def test_slopes_that_settle_at_no_step_are_compared_where_they_change_least():
+    """Two nearly equal numbers, normalised: too curved for large steps, too much rounding for small ones."""
+    rng = np.random.default_rng(559533)
+    layer = mc.LayerNorm(2)
+    for p in layer.parameters():
+        p.value = p.value + rng.standard_normal(2).astype("float32")
+    x = rng.standard_normal((2, 4, 6, 4))
+    assert mc.gradcheck(layer, x, rng=559533)
+
+    class Wrong(mc.LayerNorm):
+        def backward(self, dy):
+            return (1 + 1e-5) * super().backward(dy)
+
+    report = mc.gradcheck(Wrong(2), x, rng=559533)
+    assert not report and report["x"].wrong > 50
 
 
 def test_gradients_too_small_to_see_are_not_passed():

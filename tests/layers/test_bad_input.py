@@ -24,7 +24,8 @@ def test_a_gradient_that_does_not_fit_y(name):
     layer, x, dy = case(name)
     called(layer)
     layer.forward(x)
-    who = "C3" if name != "Sequential" else "6.Sigmoid"  # a network's last layer refuses it
+    inner = {"Sequential": "6.Sigmoid", "Residual": "1.Tanh", "Residual with a shortcut": "0.Linear"}
+    who = inner.get(name, "C3")  # the last of the layers that it is made of refuses it
     with pytest.raises(ValueError, match=rf"{who}: dy must have the shape of y, \({dy.shape[0]}"):
         layer.backward(dy[..., :1])
     with pytest.raises(TypeError, match=f"{who}: dy must be float64 as x was, got float32"):
@@ -37,7 +38,9 @@ def test_a_gradient_that_does_not_fit_y(name):
 def test_an_input_that_is_no_array_of_reals(name):
     layer, x, _ = case(name)
     called(layer)
-    who = "C3" if name != "Sequential" else "0.Conv2d"
+    inner = {"Sequential": "0.Conv2d", "Residual": "0.Conv2d", "Residual with a shortcut": "0.Linear"}
+    inner |= {"Parallel, added": "0.Linear", "Parallel, concatenated": "wide"}
+    who = inner.get(name, "C3")  # the first of the layers that it is made of refuses it
     with pytest.raises(TypeError, match=f"{who}: x must be an array, got list"):
         layer.forward(x.tolist())
     with pytest.raises(TypeError, match=f"{who}: x (is int64|must hold real numbers)"):
@@ -56,10 +59,15 @@ def test_an_input_that_is_no_array_of_reals(name):
         (mc.Conv2d(2, 3, 3), (2, 8, 8), r"C3: x must have shape \(2, H, W, N\), got \(2, 8, 8\)"),
         (mc.Conv2d(2, 3, 3), (2, 2, 8, 1), r"C3: x of shape \(2, 2, 8, 1\) is smaller than the 3x3 kernel"),
         (mc.Conv2d(2, 3, (2, 5), padding=1), (2, 8, 2, 1), "C3: .* is smaller than the 2x5 kernel"),
+        (mc.Conv2d(2, 3, 3, dilation=(1, 4)), (2, 8, 8, 1), "C3: .* is smaller than the 3x3 kernel, dilation 1x4"),
+        (mc.Conv2d(4, 2, 3, groups=2), (2, 8, 8, 1), r"C3: x must have shape \(4, H, W, N\), got \(2, 8, 8, 1\)"),
         (mc.Subsampling(2), (3, 4, 4, 1), r"C3: x must have shape \(2, H, W, N\)"),
         (mc.Subsampling(2), (2, 4, 5, 1), r"C3: height and width must be multiples of 2, got \(2, 4, 5, 1\)"),
         (mc.MaxPool2d(3), (2, 2, 5, 1), r"C3: x of shape \(2, 2, 5, 1\) is smaller than the window \(3, 3\)"),
         (mc.AvgPool2d((1, 4)), (2, 2, 3, 1), r"C3: .* is smaller than the window \(1, 4\)"),
+        (mc.MaxPool2d(3, padding=1, dilation=3), (2, 4, 5, 1), r"C3: .* is smaller than the window \(3, 3\)"),
+        (mc.AvgPool2d(3, stride=2, ceil_mode=True), (2, 1, 5, 1), r"C3: .* is smaller than the window \(3, 3\)"),
+        (mc.GlobalAvgPool2d(), (4, 4), r"C3: x must have shape \(C, H, W, N\), got \(4, 4\)"),
         (mc.MaxPool2d(2), (4, 4), r"C3: x must have shape \(C, H, W, N\), got \(4, 4\)"),
         (mc.Linear(4, 2), (5, 3), r"C3: x must have shape \(4, N\), got \(5, 3\)"),
         (mc.Linear(4, 2), (4,), r"C3: x must have shape \(4, N\), got \(4,\)"),
@@ -98,9 +106,27 @@ def test_a_network_names_the_layer_that_does_not_fit():
         (lambda: mc.Conv2d(1, 3, 3, padding="same"), TypeError, "padding must be an integer, got 'same'"),
         (lambda: mc.Conv2d(1, 3, 3, dtype="int32"), TypeError, "dtype must be float32 or float64, got int32"),
         (lambda: mc.Conv2d(1, True, 3), TypeError, "out_channels must be an integer, got True"),
+        (lambda: mc.Conv2d(1, 3, 3, dilation=0), ValueError, "dilation must be at least 1, got 0"),
+        (lambda: mc.Conv2d(1, 3, 3, dilation=(1, 2, 3)), ValueError, "dilation must be an integer or a pair"),
+        (lambda: mc.Conv2d(4, 6, 3, groups=0), ValueError, "groups must be at least 1, got 0"),
+        (lambda: mc.Conv2d(4, 6, 3, groups=2.0), TypeError, "groups must be an integer, got 2.0"),
+        (lambda: mc.Conv2d(4, 6, 3, groups=3), ValueError, "groups must divide in_channels, 4, got 3"),
+        (lambda: mc.Conv2d(4, 6, 3, groups=4), ValueError, "groups must divide out_channels, 6, got 4"),
+        (lambda: mc.Conv2d(2, 2, 3, groups=2, connections=[[0], [1]]), ValueError,
+         "connections and groups=2 both say which maps are connected: give one of them"),
         (lambda: mc.Subsampling(2, size=0), ValueError, "size must be at least 1"),
         (lambda: mc.Subsampling("2"), TypeError, "channels must be an integer, got '2'"),
         (lambda: mc.MaxPool2d(0), ValueError, "size must be at least 1"),
+        (lambda: mc.MaxPool2d(2, padding=-1), ValueError, "padding must be at least 0, got -1"),
+        (lambda: mc.MaxPool2d((2, 3), padding=(1, 2)), ValueError,
+         r"padding must be at most half the window, \(2, 3\), got \(1, 2\)"),
+        (lambda: mc.AvgPool2d(3, padding=2), ValueError, r"padding must be at most half the window, .* got \(2, 2\)"),
+        (lambda: mc.MaxPool2d(2, dilation=0), ValueError, "dilation must be at least 1, got 0"),
+        (lambda: mc.MaxPool2d(2, ceil_mode=1), TypeError, "ceil_mode must be True or False, got 1"),
+        (lambda: mc.AvgPool2d(2, count_include_pad=0), TypeError, "count_include_pad must be True or False, got 0"),
+        (lambda: mc.LeakyReLU(-0.1), ValueError, "negative_slope must be at least 0 and finite, got -0.1"),
+        (lambda: mc.LeakyReLU(float("nan")), ValueError, "negative_slope must be at least 0 and finite, got nan"),
+        (lambda: mc.LeakyReLU("0.1"), TypeError, "negative_slope must be a number, got '0.1'"),
         (lambda: mc.AvgPool2d(2, stride=0), ValueError, "stride must be at least 1"),
         (lambda: mc.Linear(0, 3), ValueError, "in_features must be at least 1"),
         (lambda: mc.Linear(3, 3.0), TypeError, "out_features must be an integer, got 3.0"),
@@ -138,5 +164,5 @@ def test_connections_that_make_no_sense(connections, error, words):
 
 def test_one_layer_at_two_places():
     squash = mc.Tanh()
-    with pytest.raises(ValueError, match=r"layers\[3\] occurs twice: make a Tanh for each place"):
+    with pytest.raises(ValueError, match=r"layers\[1\] and layers\[3\] are one layer: make a Tanh for each place"):
         mc.Sequential([mc.Linear(2, 2), squash, mc.Linear(2, 2), squash])

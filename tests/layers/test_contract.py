@@ -71,6 +71,8 @@ def test_backward_overwrites_gradients(name):
 @every
 def test_one_sample_is_a_batch_and_a_batch_is_its_samples(name):
     layer, x, dy = case(name)
+    if layer.whole_batch:
+        pytest.skip("its samples depend on each other")
     y, dx, *grads = run(layer, x, dy)
     parts = [run(layer, x[..., i : i + 1], dy[..., i : i + 1]) for i in range(x.shape[-1])]
     np.testing.assert_allclose(np.concatenate([part[0] for part in parts], axis=-1), y, rtol=1e-12, atol=1e-12)

@@ -13,14 +13,19 @@ TOLERANCE = 1e-6
 few = settings(max_examples=25, deadline=None)
 
 
+def agrees(report):
+    """Nothing is wrong; no verdict only where every gradient is 0: units all off, pixels that nothing reads."""
+    return all(a.passed or (a.verdict == "unclear" and "every gradient is 0" in a.notes[-1]) for a in report.arrays)
+
+
 @pytest.mark.parametrize("kind", RANDOM)
 @few
 @given(data=st.data(), seed=seeds)
 def test_backward_is_the_derivative_of_forward(kind, data, seed):
     layer, shape = data.draw(RANDOM[kind])
     report = mc.gradcheck(layer, np.random.default_rng(seed).standard_normal(shape), tolerance=TOLERANCE, rng=seed)
-    assert report, report
-    assert [array.name for array in report.arrays] == [p.name for p in layer.parameters()] + ["x"]
+    assert agrees(report), report
+    assert [array.name for array in report.arrays] == [name for name, _ in layer.named_parameters()] + ["x"]
 
 
 @few
@@ -50,4 +55,4 @@ def test_small_networks_of_all_kinds_of_layers(seed, squash):
         mc.AvgPool2d((1, 2)), mc.Flatten(), mc.Linear(6, 4, rng=rng), squash(), mc.RBF(rng.standard_normal((3, 4))),
     ])  # fmt: skip
     report = mc.gradcheck(net, rng.standard_normal((2, 4, 4, 2)))
-    assert report, report
+    assert agrees(report), report

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from layer_cases import scattered
 
 import minicnn as mc
 
@@ -13,16 +14,28 @@ LAYERS = [
     (mc.Conv2d(3, 2, (3, 2), padding=(1, 2), stride=(2, 1), **HOW), (3, 6, 5, 2)),
     (mc.Conv2d(2, 3, 4, bias=False, **HOW), (2, 4, 4, 3)),
     (mc.Conv2d(3, 2, (2, 3), connections=[[0, 2], [1]], **HOW), (3, 6, 5, 2)),
+    (mc.Conv2d(2, 3, 2, dilation=(1, 2), padding=1, **HOW), (2, 4, 5, 2)),
+    (mc.Conv2d(4, 2, 2, groups=2, **HOW), (4, 3, 4, 2)),
     (mc.Subsampling(2, **HOW), (2, 4, 6, 2)),
     (mc.MaxPool2d(2), (2, 4, 6, 2)),
     (mc.MaxPool2d(3, stride=3), (2, 7, 6, 1)),
+    (mc.MaxPool2d(3, padding=1, dilation=2, ceil_mode=True), (2, 5, 6, 2)),
     (mc.AvgPool2d(2), (2, 4, 6, 2)),
+    (mc.AvgPool2d(3, stride=2, padding=1), (2, 4, 6, 2)),
+    (mc.AvgPool2d(2, stride=3, padding=1, ceil_mode=True, count_include_pad=False), (2, 4, 6, 2)),
+    (mc.GlobalAvgPool2d(), (2, 4, 3, 2)),
     (mc.AvgPool2d((3, 2), stride=1), (2, 4, 6, 2)),
     (mc.ScaledTanh(), (3, 4)),
     (mc.Tanh(), (3, 4)),
     (mc.Sigmoid(), (3, 4)),
     (mc.ReLU(), (3, 4)),
+    (mc.LeakyReLU(0.3), (3, 4)),
     (mc.Flatten(), (2, 4, 6, 2)),
+    (scattered(mc.BatchNorm2d(2, eps=0.1, dtype="float64")), (2, 3, 2, 3)),
+    (scattered(mc.BatchNorm1d(3, eps=0.1, dtype="float64")).eval(), (3, 5)),
+    (mc.BatchNorm1d(3, affine=False, dtype="float64"), (3, 5)),
+    (scattered(mc.LayerNorm((3, 2), eps=0.1, dtype="float64")), (3, 2, 4)),
+    (mc.Parallel([mc.Linear(4, 3, **HOW), mc.Tanh()], "concatenate"), (4, 1)),
     (mc.RBF(np.random.default_rng(2).standard_normal((3, 4)), dtype="float64"), (4, 5)),
 ]
 

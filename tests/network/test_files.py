@@ -27,6 +27,24 @@ def test_save_and_load(tmp_path):
         mc.models.lenet_modern(rng=0).load(tmp_path / "net.npz")
 
 
+def test_what_a_convolution_or_pooling_is_set_to_makes_no_other_file(tmp_path):
+    """Groups have PyTorch's shape; dilation, padding and slopes are the network's, not its state's."""
+
+    def network(seed):
+        how = {"rng": np.random.default_rng(seed)}
+        return mc.Sequential({
+            "C1": mc.Conv2d(1, 4, 3, dilation=2, **how), "P1": mc.MaxPool2d(3, padding=1, ceil_mode=True),
+            "C2": mc.Conv2d(4, 6, 2, groups=2, **how), "leak": mc.LeakyReLU(0.1), "mean": mc.GlobalAvgPool2d(),
+        })  # fmt: skip
+
+    net, other, x = network(0), network(1), np.random.default_rng(2).standard_normal((1, 9, 9, 3)).astype("float32")
+    net.save(tmp_path / "net.npz")
+    assert np.array_equal(other.load(tmp_path / "net.npz").forward(x), net.forward(x))
+    assert {name: a.shape for name, a in net.state_dict().items()} == {
+        "C1.weight": (4, 1, 3, 3), "C1.bias": (4,), "C2.weight": (6, 2, 2, 2), "C2.bias": (6,),
+    }  # fmt: skip
+
+
 def test_nothing_changes_where_a_shape_is_another():
     net = mc.models.lenet5(rng=0)
     before = net.vector.values.copy()

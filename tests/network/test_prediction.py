@@ -45,3 +45,42 @@ def test_images_need_a_network_that_knows_how_to_read_them():
 def test_what_cannot_be_read(images, words):
     with pytest.raises(ValueError, match=words):
         mc.models.lenet5(rng=0).predict(images)
+
+
+MANY = mc.data.load_sample()[1].images[:300]
+
+
+def with_dropout():
+    return mc.Sequential([
+        mc.Conv2d(1, 2, 5, stride=3, rng=0), mc.ReLU(), mc.Flatten(), mc.Dropout(0.5), mc.Linear(128, 10, rng=1),
+    ], preprocess=mc.data.UNIT)  # fmt: skip
+
+
+@pytest.mark.parametrize("images", [MANY, MANY[:9]], ids=["compiled", "layer by layer"])
+def test_nothing_is_dropped_in_prediction(images):
+    net = with_dropout()
+    outputs = net.outputs(images)
+    assert net.training and net[3].training
+    sober = mc.Sequential([net[0], net[1], net[2], net[4]])
+    np.testing.assert_allclose(outputs, sober.forward(net.input(images)), rtol=1e-4, atol=1e-5)
+
+
+def test_running_statistics_take_the_place_of_a_batchs_own():
+    net = mc.Sequential([mc.Flatten(), mc.Linear(784, 10, rng=0), mc.BatchNorm1d(10)], preprocess=mc.data.UNIT)
+    net.forward(net.input(MANY))
+    one_by_one = np.concatenate([net.outputs(MANY[i : i + 1]) for i in range(5)], axis=-1)
+    np.testing.assert_allclose(one_by_one, net.outputs(MANY)[:, :5], rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_a_layer_must_see_whole_is_not_cut():
+    net = mc.Sequential(
+        [mc.Flatten(), mc.Linear(784, 10, rng=0), mc.BatchNorm1d(10, track_running_stats=False)],
+        preprocess=mc.data.UNIT,
+    )  # fmt: skip
+    expected = net.forward(net.input(MANY))
+    np.testing.assert_allclose(net.outputs(MANY, batch_size=7), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_of_dropout_alone_says_what_it_sees():
+    net = mc.Sequential([mc.Dropout()], preprocess=mc.data.UNIT)
+    assert np.array_equal(net.outputs(MANY), net.input(MANY))

@@ -27,3 +27,19 @@ def test_counting_leaves_the_network_in_the_midst_of_a_step_alone():
 def test_an_elementwise_layer_stands_beside_the_one_before_it():
     net = mc.Sequential([mc.Tanh(), mc.Linear(3, 2), mc.Sigmoid()])
     assert [line["text"] for line in net.counts((3,))] == ["Tanh", "fully connected, 2 units, Sigmoid"]
+
+
+def test_layers_made_of_layers_are_listed_part_by_part():
+    net = mc.Sequential([
+        mc.Conv2d(1, 2, 3, padding=1), mc.Residual([mc.Conv2d(2, 2, 3, padding=1), mc.BatchNorm2d(2), mc.ReLU()]),
+        mc.Parallel({"a": mc.Conv2d(2, 3, 1), "b": [mc.Tanh(), mc.Dropout()]}, "concatenate"),
+    ])  # fmt: skip
+    lines = net.counts((1, 4, 5))
+    assert [(line["name"], line["text"], line["output"], line["parameters"]) for line in lines] == [
+        ("0.Conv2d", "convolution 3x3, 2 maps", (2, 4, 5), 20),
+        ("1.Residual.0.Conv2d", "convolution 3x3, 2 maps", (2, 4, 5), 38),
+        ("1.Residual.1.BatchNorm2d", "batch normalisation, 2 maps, ReLU", (2, 4, 5), 4),
+        ("2.Parallel.a", "convolution 1x1, 3 maps, Tanh", (3, 4, 5), 9),
+        ("2.Parallel.b.1.Dropout", "dropout 0.5", (2, 4, 5), 0),
+    ]
+    assert sum(line["parameters"] for line in lines) == net.vector.values.size == 71

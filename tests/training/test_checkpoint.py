@@ -33,7 +33,7 @@ def test_everything_comes_back(saved):
     other, its_optimizer = net_and_optimizer()
     assert load_checkpoint(path, other, its_optimizer) == ({"epoch": 3}, {"lr": 0.1})
     assert np.array_equal(other.vector.values, net.vector.values)
-    assert np.array_equal(its_optimizer.velocities[0], optimizer.velocities[0])
+    assert np.array_equal(its_optimizer.velocity[0], optimizer.velocity[0])
     assert np.array_equal(net_and_optimizer()[0].load(path).vector.values, net.vector.values)
 
 
@@ -164,8 +164,88 @@ def test_a_run_of_version_0_1_goes_on_as_if_this_one_had_begun_it(tmp_path):
     whole, _ = train(epochs=2)
     net, optimizer = train(epochs=1, checkpoint=tmp_path / "new.npz")
     facts = mc.training.read_facts(tmp_path / "new.npz")[1]
-    pieces = np.split(optimizer.velocities[0], np.cumsum([p.size for p in net.parameters()])[:-1])
+    pieces = np.split(optimizer.velocity[0], np.cumsum([p.size for p in net.parameters()])[:-1])
     velocities = {p.name: piece.reshape(p.shape) for p, piece in zip(net.parameters(), pieces)}
     write_as_0_1(tmp_path / "old.npz", net, {"velocity0": velocities}, facts["progress"], facts["task"], {})
     resumed, _ = train(epochs=2, resume=tmp_path / "old.npz")
     assert np.array_equal(resumed.vector.values, whole.vector.values)
+
+
+# -------------------------------------------------------------------- layers that draw, and that keep statistics
+
+
+def dropping(seed=0, generator=np.random.PCG64):
+    rng = np.random.default_rng(seed)
+    return mc.Sequential([
+        mc.Conv2d(1, 3, 5, stride=3, rng=rng), mc.BatchNorm2d(3), mc.ReLU(), mc.Flatten(),
+        mc.Dropout(0.5, rng=np.random.Generator(generator(seed))), mc.Linear(192, 10, rng=rng),
+    ], preprocess=mc.data.UNIT)  # fmt: skip
+
+
+def fit(net, digits, optimizer=None, **how):
+    optimizer = optimizer or mc.optim.SGD(net.parameters(), 0.02, momentum=0.9)
+    how = {"batch_size": 32, "progress": False, **how}
+    return mc.training.fit(net, mc.losses.CrossEntropyLoss(), optimizer, *digits, **how)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, test = mc.data.load_sample()
+    return train.subset(slice(160)), test.subset(slice(60))
+
+
+OPTIMIZERS = {
+    "SGD": lambda p: mc.optim.SGD(p, 0.02, momentum=0.9), "Adam": lambda p: mc.optim.Adam(p, 0.002),
+    "AdamW with AMSGrad": lambda p: mc.optim.AdamW(p, 0.002, amsgrad=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("generator", [np.random.PCG64, np.random.MT19937, np.random.Philox])
+def test_going_on_draws_and_counts_as_if_there_had_been_no_break(digits, tmp_path, kind, generator):
+    whole, net, resumed = (dropping(seed, generator) for seed in (0, 0, 9))
+    history = fit(whole, digits, OPTIMIZERS[kind](whole.parameters()), epochs=3)
+    fit(net, digits, OPTIMIZERS[kind](net.parameters()), epochs=1, checkpoint=tmp_path / "c.npz", threads=1)
+    again = fit(resumed, digits, OPTIMIZERS[kind](resumed.parameters()), epochs=3, resume=tmp_path / "c.npz")
+    for name, array in whole.state_dict().items():
+        assert np.array_equal(resumed.state_dict()[name], array), name
+    assert [r["test_loss"] for r in again] == [r["test_loss"] for r in history]
+
+
+def test_layers_with_and_without_kernels_go_on_bit_equal(digits, tmp_path):
+    def network(seed):
+        rng = np.random.default_rng(seed)
+        return mc.Sequential([
+            mc.Conv2d(1, 4, 5, stride=2, rng=rng), mc.LeakyReLU(), mc.MaxPool2d(3, stride=2, padding=1),
+            mc.Conv2d(4, 6, 2, groups=2, rng=rng), mc.AvgPool2d(2, stride=1, ceil_mode=True),
+            mc.Conv2d(6, 10, 2, dilation=2, rng=rng), mc.GlobalAvgPool2d(), mc.Flatten(),
+        ], preprocess=mc.data.UNIT)  # fmt: skip
+
+    whole, half, resumed = network(0), network(0), network(9)
+    fit(whole, digits, epochs=2)
+    fit(half, digits, epochs=1, checkpoint=tmp_path / "c.npz", threads=1)
+    fit(resumed, digits, epochs=2, resume=tmp_path / "c.npz", threads=2)
+    assert np.array_equal(resumed.vector.values, whole.vector.values)
+
+
+def test_a_saved_network_answers_as_the_trained_one(digits, tmp_path):
+    net = dropping()
+    fit(net, digits, epochs=2)
+    net.save(tmp_path / "net.npz")
+    other = dropping(5).load(tmp_path / "net.npz")
+    assert np.array_equal(other.outputs(digits[1].images), net.outputs(digits[1].images))
+    assert np.array_equal(net.outputs(digits[1].images), net.outputs(digits[1].images))
+
+
+def test_generators_of_another_network_are_refused_and_nothing_is_changed(digits, tmp_path):
+    path = tmp_path / "c.npz"
+    net = dropping()
+    fit(net, digits, epochs=1, checkpoint=path)
+    other = dropping(1, np.random.MT19937)
+    before = other.state_dict()
+    with pytest.raises(CheckpointError, match=r"4\.Dropout\.rng was a PCG64, here it is another kind"):
+        fit(other, digits, epochs=2, resume=path)
+    sober = mc.Sequential([layer for layer in dropping(1) if type(layer) is not mc.Dropout])
+    with pytest.raises(CheckpointError, match=r"another architecture: its layers draw from \['4.Dropout.rng'\],"):
+        load_checkpoint(path, sober, mc.optim.SGD(sober.parameters(), 0.1))
+    assert all(np.array_equal(other.state_dict()[name], array) for name, array in before.items())

@@ -19,11 +19,11 @@ def expected(inputs):
     parameter = Parameter(inputs["w"], "w")
     parameter.grad = inputs["g"]
     optimizer = SGD([parameter], inputs["lr"], momentum=inputs["momentum"])
-    optimizer.velocities[0][...] = inputs["v"].ravel()
+    optimizer.velocity[0][...] = inputs["v"].ravel()
     optimizer.step()
     v = inputs["momentum"] * inputs["v"] + inputs["g"]  # SGD keeps no velocity where momentum is 0
     if inputs["momentum"]:
-        v = optimizer.velocities[0].reshape(inputs["v"].shape)
+        v = optimizer.velocity[0].reshape(inputs["v"].shape)
     return {"w_new": parameter.value, "v_new": v}
 
 

@@ -1,0 +1,45 @@
+"""Dropout: units left out at random while training."""
+
+import numpy as np
+
+from minicnn.layers.base import Layer
+
+
+class Dropout(Layer):
+    """y = m · x while training, m = 1/(1 - p) with probability 1 - p and 0 else, drawn for each element; else y = x.
+
+    The mean of y is x in either mode (Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014, section 10, with
+    the factor moved from use to training). Any shape.
+
+    backward: dx = m dy. second_backward: d2x = m² d2y.
+
+    p: the probability that an element is left out, in [0, 1); rng: a seed or a Generator for m. The masks are drawn by
+    NumPy on every device, one whole batch at a time: equal seeds give equal masks. ValueError for another p.
+    """
+
+    def __init__(self, p=0.5, *, rng=None):
+        super().__init__()
+        if not 0 <= p < 1:
+            raise ValueError(f"p must be a probability of at least 0 and below 1, got {p}")
+        self.p, self.rng = p, np.random.default_rng(rng)
+        self.y_shape = None
+
+    def forward(self, x):
+        self._check_input(x, ...)
+        self.y_shape = x.shape
+        self.mask = self._draw(x) if self.training else 1
+        return self.mask * x
+
+    def backward(self, dy):
+        self._check_gradient(dy, self.y_shape)
+        return self.mask * dy
+
+    def second_backward(self, d2y):
+        return self.mask**2 * d2y
+
+    def _draw(self, x):
+        kept = self.rng.random(x.shape) >= self.p
+        return self.backend.asarray(kept / (1 - self.p), dtype=x.dtype)
+
+    def describe(self):
+        return f"dropout {self.p:g}"

@@ -1,0 +1,73 @@
+"""What training asks of a loss and of an optimizer, looked at before it begins.
+
+    loss        forward(outputs, labels) -> float        outputs (classes, N) or whatever the network makes, labels (N,)
+                backward() -> dL/doutputs                an array of the outputs' shape and dtype
+                reduction                                "mean" or "sum" over the batch; "mean" where it is missing
+                to(backend)                              where it computes; only if it must know
+                second_backward()                        for optimizers that need curvature
+
+    optimizer   step()                                   one update of the parameters from their gradients
+                lr                                       the learning rate, set before each step
+                state_dict, load_state_dict              to be kept in checkpoints; ``optim.Optimizer`` has them
+                report()                                 a mapping for each epoch's record; only if it has one
+"""
+
+import copy
+import numbers
+
+from minicnn import losses, optim
+from minicnn.layers.parts import evaluating
+
+TRIAL = 2
+"""Samples that a loss of the user's own is tried on."""
+
+
+def check_loss(loss, network, dataset):
+    """TypeError or ValueError, naming what is missing, unless ``loss`` can be trained on; a foreign one is tried."""
+    _check_methods("loss", loss, "forward", "backward")
+    if losses.reduction(loss) not in ("mean", "sum"):
+        raise ValueError(f"loss.reduction must be 'mean' or 'sum', got {loss.reduction!r}")
+    if type(loss).__module__ != losses.__name__:
+        _try(losses.on(copy.deepcopy(loss), network.backend), network, dataset)
+
+
+def _try(loss, network, dataset):
+    name, labels = type(loss).__name__, network.backend.asarray(dataset.labels[:TRIAL])
+    with evaluating(network):
+        outputs = network.forward(network.input(dataset.images[:TRIAL]))
+    value = loss.forward(outputs, labels)
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"loss: {name}.forward must return a number, got {type(value).__name__}") from None
+    gradient = loss.backward()
+    if not hasattr(gradient, "dtype"):
+        raise TypeError(f"loss: {name}.backward must return an array, got {type(gradient).__name__}")
+    if (gradient.shape, gradient.dtype) != (outputs.shape, outputs.dtype):
+        raise ValueError(
+            f"loss: {name}.backward must return the outputs' shape and dtype, {tuple(outputs.shape)} {outputs.dtype}, "
+            f"got {tuple(gradient.shape)} {gradient.dtype}"
+        )
+
+
+def check_optimizer(optimizer, network, saved):
+    """TypeError or ValueError, naming what is missing, unless ``optimizer`` can train ``network``.
+
+    saved: whether its state goes into a checkpoint, or comes from one.
+    """
+    _check_methods("optimizer", optimizer, "step", *(["state_dict", "load_state_dict"] if saved else []))
+    if not isinstance(getattr(optimizer, "lr", None), numbers.Real):
+        raise TypeError(f"optimizer must have a learning rate lr, {type(optimizer).__name__} has none")
+    own = {id(p) for p in network.parameters()}
+    if not own:
+        raise ValueError("network has no parameters: there is nothing to train")
+    if isinstance(optimizer, optim.Optimizer) and not own & {id(p) for p in optimizer.parameters}:
+        raise ValueError("optimizer trains none of the network's parameters: make it with network.parameters()")
+
+
+def _check_methods(what, thing, *methods):
+    if isinstance(thing, type):
+        raise TypeError(f"{what} must be an object, got the class {thing.__name__}: call it")
+    missing = [method for method in methods if not callable(getattr(thing, method, None))]
+    if missing:
+        raise TypeError(f"{what} must have {' and '.join(methods)}, {type(thing).__name__} has no {missing[0]}")
