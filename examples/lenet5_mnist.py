@@ -41,7 +41,7 @@ def main(arguments=None):
     if args.resume:
         say(f"resumed:  {where_it_stands(args)}")
 
-    net = mc.models.lenet5(rng=args.seed, init=recipe.initialiser(), backend=backend)
+    net = mc.models.lenet5(rng=args.seed, **recipe.initialisers(), backend=backend)
     say(f"\n{net.summary(INPUT_SHAPE)}\n")
     loss, optimizer = recipe.make_loss(), recipe.make_optimizer(net.parameters())
     augment = mc.data.Distortion() if args.distort else None
@@ -194,6 +194,9 @@ def parse(arguments):
             raise mc.errors.CheckpointError(f"{args.resume} is not from this script: it has no {', '.join(lacking)}")
         parser.set_defaults(**{name: facts["config"][name] for name in SETTINGS})
         args = parser.parse_args(arguments)
+        if args.recipe not in RECIPES:
+            parser.error(f"argument --resume: {args.resume} was trained by the recipe {args.recipe!r}, which is not in "
+                         f"this version; give --recipe with one of {', '.join(RECIPES)}")  # fmt: skip
         args.progress = facts["progress"]
         args.output = args.output or args.resume.parent
     args.data = args.data and str(Path(args.data).expanduser().absolute())

@@ -25,12 +25,12 @@ from minicnn.layers import (
     Subsampling,
     Tanh,
 )
-from minicnn.network import Sequential
+from minicnn.network import Ensemble, Sequential
 
 __version__ = "0.3.0"
 
 __all__ = [
-    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Flatten", "GlobalAvgPool2d", "Layer",
+    "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Ensemble", "Flatten", "GlobalAvgPool2d", "Layer",
     "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual",
     "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors",
     "gradcheck", "initialisers", "inspect", "losses", "models", "optim", "training",

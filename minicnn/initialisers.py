@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def lecun1998(rng, shape, fan_in):
     """Uniform in ±2.4 / fan_in, as LeNet-5's weights and biases start (LeCun et al. 1998, appendix A)."""
@@ -11,3 +13,21 @@ def lecun1998(rng, shape, fan_in):
 def uniform_fan_in(rng, shape, fan_in):
     """Uniform in ±1 / sqrt(fan_in): what PyTorch's Linear and Conv2d start from; the layers' default."""
     return rng.uniform(-1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in), shape)
+
+
+def unit_variance(rng, shape, fan_in):
+    """Uniform in ±sqrt(3 / fan_in), whose standard deviation is 1 / sqrt(fan_in): from inputs of variance 1 that have
+    nothing to do with each other, a weighted sum of variance 1 (LeCun, Bottou, Orr, Müller 1998, "Efficient BackProp",
+    section 4.6)."""
+    return rng.uniform(-math.sqrt(3 / fan_in), math.sqrt(3 / fan_in), shape)
+
+
+def inverse_root_fan_in(rng, shape, fan_in):
+    """All 1 / sqrt(fan_in), nothing drawn: a sum of fan_in inputs that have nothing to do with each other, times this,
+    varies as much as one of them. What LeNet-5's author later started subsampling coefficients from (EBLearn)."""
+    return np.full(shape, 1 / math.sqrt(fan_in))
+
+
+def zeros(rng, shape, fan_in):
+    """All 0, nothing drawn: for biases."""
+    return np.zeros(shape)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn.initialisers import inverse_root_fan_in, uniform_fan_in, unit_variance, zeros
 from minicnn.models.lenet5 import INPUT_SHAPE, TABLE_I
 from minicnn.models.prototypes import digit_prototypes
 
@@ -51,6 +52,32 @@ def test_initial_weights_lie_within_the_published_bound():
     for weights, maps in zip(c3.dense_weight(), TABLE_I):
         assert 0 < np.abs(weights).max() <= 2.4 / (25 * len(maps)) * (1 + 1e-6)
         assert set(np.flatnonzero(np.abs(weights).sum(axis=(1, 2)))) == set(maps)
+
+
+def test_subsampling_that_starts_as_an_average_times_two():
+    """1 / sqrt(4) = 0.5 times a sum of four, biases 0; everything else is drawn as ever."""
+    net = mc.models.lenet5(rng=0, init=uniform_fan_in, subsampling_init=inverse_root_fan_in)
+    for name in ("S2", "S4"):
+        assert (net[name].coefficient.value == 0.5).all() and not net[name].bias.value.any()
+    for name, fan_in in {"C1": 25, "C5": 400, "F6": 120}.items():
+        for p in net[name].parameters():
+            assert 0.5 / fan_in**0.5 < np.abs(p.value).max() <= 1 / fan_in**0.5 * (1 + 1e-6), p.name
+
+
+@pytest.mark.parametrize("init, expected", [(inverse_root_fan_in, 1 / 3), (zeros, 0)])
+def test_initialisers_that_draw_nothing(init, expected):
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    values = init(rng, (2, 5), 9)
+    assert values.shape == (2, 5) and values.dtype == np.float64 and (values == expected).all()
+    assert rng.bit_generator.state == before
+
+
+def test_unit_variance_keeps_the_variance_of_a_sum():
+    rng = np.random.default_rng(0)
+    weights = unit_variance(rng, (300, 200), 200)
+    assert weights.std() == pytest.approx(1 / 200**0.5, rel=0.02) and np.abs(weights).max() <= (3 / 200) ** 0.5
+    assert (weights @ rng.standard_normal((200, 500))).var() == pytest.approx(1, rel=0.02)
 
 
 def test_parameters_are_views_into_one_vector():
@@ -100,7 +127,7 @@ def test_networks_that_are_none(layers, error, words):
 
 def test_one_layer_twice_is_refused():
     layer = mc.Linear(3, 3)
-    with pytest.raises(ValueError, match="occurs twice"):
+    with pytest.raises(ValueError, match=r"layers\[0\] and layers\[1\] are one layer"):
         mc.Sequential([layer, layer])
 
 

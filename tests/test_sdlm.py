@@ -2,6 +2,7 @@
 
 import os
 import signal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,19 +66,59 @@ def test_curvature_follows_the_order_of_the_vector(digits):
         start += p.size
 
 
-def test_the_papers_range_of_step_sizes():
-    """7e-5 to 0.016 in the first pass, says the paper; with weights in ±1 / sqrt(fan-in) we are near."""
+def first_steps(recipe, seed):
+    """The step sizes of LeNet-5's first pass by a recipe, from 500 digits of the sample."""
     train = mc.data.load_sample()[0]
-    net = mc.models.lenet5(rng=0, init=mc.initialisers.uniform_fan_in)
-    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.0005)
-    optimizer.use_curvature(curvature(net, mc.losses.RBFLoss(), train.images[:500], train.labels[:500]))
-    steps = optimizer.report()
-    assert 5e-5 < steps["step_min"] < 1.5e-4 and 0.01 < steps["step_max"] <= 0.0005 / 0.02
+    net = mc.models.lenet5(rng=seed, **recipe.initialisers())
+    optimizer = recipe.make_optimizer(net.parameters())
+    optimizer.use_curvature(curvature(net, recipe.make_loss(), train.images[:500], train.labels[:500]))
+    return optimizer.rates()[0]
 
 
-def train(digits, seed=0, epochs=2, net=None, **how):
+@pytest.mark.parametrize("seed", range(3))
+def test_the_papers_range_of_step_sizes(seed):
+    """7e-5 to 0.016 in the first pass, says the paper."""
+    steps = first_steps(RECIPES["paper"], seed)
+    assert 7e-5 / 4 < steps.min() < 7e-5 * 4 and 0.016 / 4 < steps.max() < 0.016 * 1.6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_taken_to_the_letter_most_weights_step_nearly_as_far_as_mu_lets_them(seed):
+    steps, most = first_steps(RECIPES["paper-literal"], seed), 0.0005 / 0.02
+    assert steps.max() > 0.99 * most and np.median(steps) > 0.7 * most
+    assert np.median(first_steps(RECIPES["paper"], seed)) < 0.5 * most
+
+
+@pytest.mark.parametrize("keep, expected", [("latest", [1.0, 5.0]), ("largest", [4.0, 5.0]), ("first", [4.0, 2.0])])
+def test_which_of_two_estimates_is_in_use(keep, expected):
+    net = mc.Sequential([mc.Linear(2, 1, bias=False, dtype="float64")])
+    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, keep=keep)
+    optimizer.use_curvature(np.array([4.0, 2.0]))
+    assert optimizer.report() == pytest.approx({"step_min": 0.1 / 4.5, "step_max": 0.1 / 2.5})
+    optimizer.use_curvature(np.array([1.0, 5.0]))
+    np.testing.assert_allclose(optimizer.rates()[0], 0.1 / (0.5 + np.array(expected)))
+    state = optimizer.state_dict(np.asarray)
+    other = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, keep=keep)
+    other.use_curvature(np.array([9.0, 9.0]))
+    other.load_state_dict(state, np.asarray)  # a state replaces what is in use; it is no estimate
+    np.testing.assert_array_equal(other.curvature, expected)
+    with pytest.raises(ValueError, match="optimizer state has arrays"):
+        other.load_state_dict({**state, "velocity0": np.zeros(3)}, np.asarray)
+    np.testing.assert_array_equal(other.curvature, expected)  # a state that is refused changes nothing
+
+
+def test_half_the_criterion_is_twice_mu(digits):
+    """lr g/2 / (mu + h/2) = lr g / (2 mu + h): whether the criterion is y or y/2 is a question of mu."""
+    net, loss = small_net().to(dtype="float64"), mc.losses.CrossEntropyLoss()
+    h = curvature(net, loss, digits[0].images[:50], digits[0].labels[:50])
+    half, whole = (StochasticDiagonalLM(net.parameters(), 0.001, mu=mu) for mu in (0.02, 0.04))
+    half.use_curvature(h / 2), whole.use_curvature(h)
+    np.testing.assert_allclose(half.rates()[0] * net.vector.grads / 2, whole.rates()[0] * net.vector.grads)
+
+
+def train(digits, seed=0, epochs=2, net=None, keep="latest", **how):
     net = net or small_net(seed)
-    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=50)
+    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=50, keep=keep)
     how = {"batch_size": 7, "seed": seed, "progress": False, "augment": mc.data.Distortion(), **how}
     return net, fit(net, mc.losses.CrossEntropyLoss(), optimizer, *digits, epochs=epochs, **how)
 
@@ -91,13 +132,21 @@ def test_training_learns_records_and_repeats_itself(digits):
     assert np.array_equal(net.vector.values, train(digits, epochs=4)[0].vector.values)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, threads):
-    path, how = tmp_path / "c.npz", {"batch_size": 40}  # so that threads have something to share
+@pytest.mark.parametrize("threads, keep", [(1, "largest"), (2, "latest")])
+def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, threads, keep):
+    path, how = tmp_path / "c.npz", {"batch_size": 40, "keep": keep}  # so that threads have something to share
     whole, _ = train(digits, epochs=3, threads=1, **how)
     train(digits, epochs=1, threads=threads, checkpoint=path, **how)
     resumed, _ = train(digits, net=small_net(5), epochs=3, threads=threads, resume=path, **how)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
+
+
+def test_with_the_largest_curvature_no_step_ever_grows(digits):
+    _, history = train(digits, epochs=4, keep="largest")
+    for before, after in pairwise(history):
+        assert after["step_min"] <= before["step_min"] and after["step_max"] <= before["step_max"]
+    _, latest = train(digits, epochs=4)
+    assert any(after["step_max"] > before["step_max"] for before, after in pairwise(latest))
 
 
 def test_stopping_within_an_epoch_keeps_its_curvature(digits, tmp_path, monkeypatch):
@@ -125,6 +174,7 @@ def test_bad_settings(digits, tmp_path):
         ({"lr": 1, "mu": 0}, "mu must be positive"),
         ({"lr": 1, "mu": float("nan")}, "mu must be positive"),
         ({"lr": 1, "curvature_samples": 0}, "curvature_samples must be at least 1"),
+        ({"lr": 1, "keep": "newest"}, "keep must be one of latest, largest, first, got 'newest'"),
     ):
         with pytest.raises(ValueError, match=words):
             StochasticDiagonalLM(net.parameters(), **how)
@@ -158,14 +208,18 @@ def test_recipes_make_what_they_say(name):
     assert isinstance(recipe.make_loss(), mc.losses.Loss)
 
 
-def test_the_papers_recipe_has_its_numbers():
-    recipe = RECIPES["paper"]
+@pytest.mark.parametrize("name", ["paper", "paper-literal"])
+def test_the_papers_recipe_has_its_numbers(name):
+    recipe = RECIPES[name]
     rates = [recipe.make_schedule()(epoch) for epoch in range(20)]
     assert rates == pytest.approx([5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8)
-    assert (recipe.batch_size, recipe.epochs, recipe.mu, recipe.loss, recipe.init) == (1, 20, 0.02, "rbf", "lecun1998")
+    assert (recipe.batch_size, recipe.epochs, recipe.mu, recipe.loss) == (1, 20, 0.02, "rbf")
+    assert recipe.make_optimizer(mc.models.lenet5(rng=0).parameters()).curvature_samples == 500
+    assert (recipe.init, recipe.keep) == (("lecun1998", "latest") if name == "paper-literal" else
+                                          ("unit-variance", "largest"))  # fmt: skip
 
 
 def test_recipes_of_unknown_parts():
-    for part in ("loss", "optimizer", "schedule", "init"):
+    for part in ("loss", "optimizer", "schedule", "keep", "init"):
         with pytest.raises(ValueError, match=f"{part} must be one of .*, got 'x'"):
             Recipe("", **{part: "x"})

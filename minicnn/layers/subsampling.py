@@ -20,15 +20,16 @@ class Subsampling(Layer):
 
     second_backward: the same with squared factors: sum of s[c]² d2y[c],  sum of d2y[c],  coefficient[c]² d2y.
 
-    Raises ValueError if ``size`` does not divide the height and width of x.
+    init: of the coefficients, whose fan-in is size²; bias_init: of the biases, by default the same. Raises ValueError
+    if ``size`` does not divide the height and width of x.
     """
 
-    def __init__(self, channels, size=2, *, init=uniform_fan_in, rng=None, dtype="float32"):
+    def __init__(self, channels, size=2, *, init=uniform_fan_in, bias_init=None, rng=None, dtype="float32"):
         super().__init__()
         self.channels, self.size = positive("channels", channels), positive("size", size)
         rng, dtype, fan_in = np.random.default_rng(rng), floating(dtype), self.size**2
         self.coefficient = Parameter(init(rng, (channels,), fan_in).astype(dtype), "coefficient")
-        self.bias = Parameter(init(rng, (channels,), fan_in).astype(dtype), "bias")
+        self.bias = Parameter((bias_init or init)(rng, (channels,), fan_in).astype(dtype), "bias")
         self.sums = None
 
     def forward(self, x):

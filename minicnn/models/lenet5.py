@@ -4,7 +4,7 @@ recognition", Proc. IEEE 86(11), 1998, section II.B."""
 import numpy as np
 
 from minicnn.data.transforms import LENET5_1998
-from minicnn.initialisers import lecun1998
+from minicnn.initialisers import lecun1998, zeros
 from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Subsampling
 from minicnn.models import pretrained as shipped
 from minicnn.models.prototypes import digit_prototypes
@@ -31,14 +31,15 @@ PUBLISHED = {  # layer: (trainable parameters, connections), as the paper states
 }
 
 
-def lenet5(*, pretrained=False, init=lecun1998, rng=None, dtype="float32", backend="numpy"):
+def lenet5(*, pretrained=False, init=lecun1998, subsampling_init=None, rng=None, dtype="float32", backend="numpy"):
     """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (10, N) from ten digit prototypes.
 
     60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes MNIST
     images (N, 28, 28) uint8 and centres them in 32x32.
 
     rng: a seed or a numpy Generator for the initial weights; init: their distribution, from
-    ``minicnn.initialisers``. The published one, uniform in ±2.4 / fan-in, is the default.
+    ``minicnn.initialisers``. The published one, uniform in ±2.4 / fan-in, is the default. subsampling_init: that of
+    S2's and S4's coefficients, whose biases then start at 0; by default both start as everything else.
     pretrained: True brings the trained weights of the package instead; ``models/pretrained/lenet5.md`` is their
     card. Raises TypeError unless it is a truth value, ValueError if rng is given with it.
     """
@@ -48,11 +49,12 @@ def lenet5(*, pretrained=False, init=lecun1998, rng=None, dtype="float32", backe
         raise ValueError(f"rng must be left out with pretrained=True, which needs no initial weights; got {rng!r}")
     rng = np.random.default_rng(rng)
     how = {"init": init, "rng": rng, "dtype": dtype}
+    pooling = how if subsampling_init is None else {**how, "init": subsampling_init, "bias_init": zeros}
     net = Sequential({
         "C1": Conv2d(1, 6, 5, **how), "C1 squash": ScaledTanh(),
-        "S2": Subsampling(6, **how), "S2 squash": ScaledTanh(),
+        "S2": Subsampling(6, **pooling), "S2 squash": ScaledTanh(),
         "C3": Conv2d(6, 16, 5, connections=TABLE_I, **how), "C3 squash": ScaledTanh(),
-        "S4": Subsampling(16, **how), "S4 squash": ScaledTanh(),
+        "S4": Subsampling(16, **pooling), "S4 squash": ScaledTanh(),
         "C5": Conv2d(16, 120, 5, **how), "C5 squash": ScaledTanh(), "flatten": Flatten(),
         "F6": Linear(120, 84, **how), "F6 squash": ScaledTanh(),
         "output": RBF(digit_prototypes(), dtype=dtype),

@@ -2,7 +2,12 @@
 
 import math
 
+import numpy as np
+
 from minicnn.optim.sgd import SGD
+
+KEEPS = {"latest": lambda old, new: new, "largest": np.maximum, "first": lambda old, new: old}
+"""What a new estimate of h leaves in use."""
 
 
 class StochasticDiagonalLM(SGD):
@@ -13,33 +18,43 @@ class StochasticDiagonalLM(SGD):
     (``minicnn.training.curvature``, which ``fit`` calls) and then kept. Flat directions get large steps; mu keeps
     them from growing beyond lr / mu where h_k is near 0.
 
+    keep: which estimate of h_k is in use, the "latest" (as published), the "largest" so far or the "first". A unit that
+    saturates has no slope, and the latest h of what lies before it is near 0: the step grows to lr / mu just where the
+    loss bends most as soon as the unit comes back. With the largest, steps only ever shrink.
+
     With momentum, weight_decay and nesterov the gradient becomes what it becomes in ``SGD``; the paper has none.
 
     parameters: all of one network, ``net.parameters()``; lr: the paper's global learning rate eta;
-    curvature_samples: how many samples ``fit`` re-estimates h on. Raises ValueError unless lr and mu are positive
-    and curvature_samples is at least 1, and RuntimeError for a step before the first estimate.
+    curvature_samples: how many samples ``fit`` re-estimates h on. Raises ValueError unless lr and mu are positive,
+    curvature_samples is at least 1 and keep is one of the three, and RuntimeError for a step before the first estimate.
     """
 
-    def __init__(self, parameters, lr, mu=0.02, curvature_samples=500, **how):
+    def __init__(self, parameters, lr, mu=0.02, curvature_samples=500, keep="latest", **how):
         super().__init__(parameters, lr, **how)
         for name, value in (("lr", lr), ("mu", mu)):
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
         if curvature_samples < 1:
             raise ValueError(f"curvature_samples must be at least 1, got {curvature_samples}")
+        if keep not in KEEPS:
+            raise ValueError(f"keep must be one of {', '.join(KEEPS)}, got {keep!r}")
         if len(self.stretches) > 1:
             raise ValueError("parameters must be all parameters of one network, got some of them")
-        self.mu, self.curvature_samples = mu, curvature_samples
+        self.mu, self.curvature_samples, self.keep = mu, curvature_samples, keep
         self.curvature = None
 
     def use_curvature(self, h):
-        """Take the vector h from now on; ValueError if its length is another or an element is negative."""
+        """Take the new estimate h as ``keep`` says; ValueError if its length is another or an element is negative."""
+        self._check(h)
+        self.curvature = h if self.curvature is None else KEEPS[self.keep](self.curvature, h)
+        self._rates_of = None
+
+    def _check(self, h):
         size = self.velocity[0].size
         if tuple(h.shape) != (size,):
             raise ValueError(f"h must have shape ({size},), one element a parameter, got {tuple(h.shape)}")
         if not float(h.min()) >= 0:
             raise ValueError(f"h must be at least 0 everywhere, its smallest element is {float(h.min())}")
-        self.curvature, self._rates_of = h, None
 
     def rates(self):
         """The step sizes lr / (mu + h) in use, one vector."""
@@ -65,5 +80,11 @@ class StochasticDiagonalLM(SGD):
         if "curvature" not in mapping:
             raise ValueError("optimizer state has no curvature: another optimizer wrote it")
         h = asarray(mapping.pop("curvature"))
-        super().load_state_dict(mapping, asarray)
-        self.use_curvature(h)
+        self._check(h)
+        before, self.curvature = self.curvature, None  # the rest is compared with what SGD keeps
+        try:
+            super().load_state_dict(mapping, asarray)
+        except ValueError:
+            self.curvature = before
+            raise
+        self.curvature, self._rates_of = h, None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from minicnn import initialisers, losses
 from minicnn.optim import SGD, StochasticDiagonalLM
 from minicnn.optim.schedules import Cosine, StepTable
+from minicnn.optim.sdlm import KEEPS
 
 PAPER_SCHEDULE = ((0.0005, 2), (0.0002, 3), (0.0001, 3), (0.00005, 4), (0.00001, 8))
 """The paper's learning rates, each for so many of its 20 passes (LeCun et al. 1998, section III.B)."""
@@ -16,16 +17,23 @@ LOSSES = {
 }
 """rbf: equation 8 of the paper; map: equation 9; softmax: equation 9 with j infinite."""
 
-INITIALISERS = {"lecun1998": initialisers.lecun1998, "fan-in": initialisers.uniform_fan_in}
-"""lecun1998: uniform in ±2.4 / fan-in, as published; fan-in: uniform in ±1 / sqrt(fan-in)."""
+INITIALISERS = {
+    "lecun1998": {"init": initialisers.lecun1998},
+    "fan-in": {"init": initialisers.uniform_fan_in},
+    "fan-in-half": {"init": initialisers.uniform_fan_in, "subsampling_init": initialisers.inverse_root_fan_in},
+    "unit-variance": {"init": initialisers.unit_variance, "subsampling_init": initialisers.inverse_root_fan_in},
+}
+"""Arguments of ``mc.models.lenet5``. lecun1998: uniform in ±2.4 / fan-in, as published; fan-in: uniform in
+±1 / sqrt(fan-in); fan-in-half: the same, but subsampling coefficients at 1/2 and their biases at 0; unit-variance: as
+fan-in-half, but weights with the standard deviation 1 / sqrt(fan-in)."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What LeNet-5 is trained with. lr is the first learning rate: the schedule, a cosine down to 0 or the paper's
-    table, keeps its shape and is scaled to it. j is for the map loss, mu for the second-order optimizer.
+    table, keeps its shape and is scaled to it. j is for the map loss, mu and keep for the second-order optimizer.
 
-    Raises ValueError for a loss, optimizer, schedule or init of another name.
+    Raises ValueError for a loss, optimizer, schedule, keep or init of another name.
     """
 
     about: str
@@ -34,6 +42,7 @@ class Recipe:
     optimizer: str = "sgd"
     lr: float = 0.002
     mu: float = 0.02
+    keep: str = "latest"
     momentum: float = 0.0
     weight_decay: float = 0.0
     schedule: str = "cosine"
@@ -42,7 +51,8 @@ class Recipe:
     init: str = "lecun1998"
 
     def __post_init__(self):
-        known = {"loss": LOSSES, "init": INITIALISERS, "optimizer": ("sgd", "sdlm"), "schedule": ("cosine", "paper")}
+        known = {"loss": LOSSES, "init": INITIALISERS, "keep": KEEPS,
+                 "optimizer": ("sgd", "sdlm"), "schedule": ("cosine", "paper")}  # fmt: skip
         for name, names in known.items():
             if getattr(self, name) not in names:
                 raise ValueError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
@@ -51,7 +61,8 @@ class Recipe:
         """Everything but the words, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "about"}
 
-    def initialiser(self):
+    def initialisers(self):
+        """What ``mc.models.lenet5`` starts from, its arguments by name."""
         return INITIALISERS[self.init]
 
     def make_loss(self):
@@ -61,7 +72,7 @@ class Recipe:
         how = {"momentum": self.momentum, "weight_decay": self.weight_decay}
         if self.optimizer == "sgd":
             return SGD(parameters, self.lr, **how)
-        return StochasticDiagonalLM(parameters, self.lr, mu=self.mu, **how)
+        return StochasticDiagonalLM(parameters, self.lr, mu=self.mu, keep=self.keep, **how)
 
     def make_schedule(self):
         if self.schedule == "cosine":
@@ -73,15 +84,15 @@ class Recipe:
 MINI_BATCHES = {"loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "weight_decay": 0.01, "init": "fan-in"}
 """What default and long share."""
 
+AS_PUBLISHED = {"optimizer": "sdlm", "lr": PAPER_SCHEDULE[0][0], "schedule": "paper", "batch_size": 1}
+"""What paper and paper-literal share (LeCun et al. 1998, section III.B and appendix C)."""
+
 RECIPES = {
     "default": Recipe("mini-batches and momentum, a learning rate that falls to 0", **MINI_BATCHES),
     "long": Recipe("as default, three times as long: for distortions", **MINI_BATCHES, epochs=60),
     "paper": Recipe(
-        "as published: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
-        optimizer="sdlm", lr=PAPER_SCHEDULE[0][0], schedule="paper", batch_size=1,
+        "as published, and it trains: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
+        **AS_PUBLISHED, init="unit-variance", keep="largest",
     ),
-    "paper-steady": Recipe(
-        "the paper's method with a fifth of its learning rates and initial weights in ±1 / sqrt(fan-in)",
-        optimizer="sdlm", lr=PAPER_SCHEDULE[0][0] / 5, schedule="paper", batch_size=1, init="fan-in",
-    ),
+    "paper-literal": Recipe("as published, to the letter: it does not train", **AS_PUBLISHED),
 }  # fmt: skip

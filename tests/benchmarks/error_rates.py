@@ -65,9 +65,10 @@ class Run:
         recipe = self.recipe.settings()
         return {**recipe, "distortion": distortion, "passes": self.passes, "validation": self.validation}
 
-    def __call__(self, seed, data, scratch, threads=None):
+    def __call__(self, seed, data, scratch, threads=None, networks=None):
         """Train, resuming what an interrupted call left in the directory scratch -> its line of the results.
 
+        networks: a directory for the trained network, see ``kept``.
         Raises ValueError if what was left has other settings, KeyboardInterrupt if Ctrl-C stops this call, too.
         """
         train, test = mc.data.load_mnist(data, progress=False)
@@ -77,7 +78,7 @@ class Run:
         resume = checkpoint if checkpoint.exists() else None
         if resume and (begun := mc.training.read_facts(checkpoint)[1]["config"]) != settings:
             raise ValueError(f"{checkpoint} was begun with {begun}, not {settings}: remove it to begin anew")
-        net = mc.models.lenet5(rng=seed, init=recipe.initialiser())
+        net = mc.models.lenet5(rng=seed, **recipe.initialisers())
         history = fit(
             net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,
             batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=seed, augment=self.distortion,
@@ -94,8 +95,25 @@ class Run:
         }  # fmt: skip
         if "step_min" in history[0]:
             line["steps"] = [[r["step_min"], r["step_max"]] for r in history]
+        if networks:
+            net.save(self.kept(networks, seed))
         checkpoint.unlink()
         return {**line, "settings": settings}
+
+    def kept(self, networks, seed):
+        """Where the network of a finished run lies."""
+        return networks / f"{self.name}-{seed}.npz"
+
+    def together(self, seeds, data, networks):
+        """The line of the ensembles: what the networks of all seeds say on average; None if one is not there."""
+        paths = [self.kept(networks, seed) for seed in range(seeds)]
+        if not all(path.exists() for path in paths):
+            return None
+        _, test = mc.data.load_mnist(data, progress=False)
+        ensemble = mc.Ensemble(mc.models.lenet5().load(path) for path in paths)
+        alone = [mc.training.evaluate(net, test).error_rate for net in ensemble.networks]
+        return {"run": self.name, "seed": seeds, "test_error": mc.training.evaluate(ensemble, test).error_rate,
+                "alone": alone, "settings": self.settings()}  # fmt: skip
 
 
 class Results:
@@ -124,7 +142,7 @@ class Results:
                     asked = {key: now.get(key) for key in other}
                     raise ValueError(f"{self.path} has {line['run']} with {other}, not {asked}: give another --output")
         done = {(line["run"], line["seed"]) for line in lines}
-        return [(run, seed) for run in runs for seed in range(seeds) if (run.name, seed) not in done]
+        return [(run, seed) for run in runs for seed in seeds if (run.name, seed) not in done]
 
     def add(self, line):
         """Put a line in its place; what other processes have added meanwhile stays."""
@@ -196,14 +214,21 @@ def main(arguments=None):
     add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="change the recipe or the distortions, for "
         "instance lr=0.003; the run is called so, too")  # fmt: skip
     add("--output", type=Path, metavar="FILE", help="default: error_rates.jsonl, or validation.jsonl, in results/")
+    add("--networks", type=Path, metavar="DIR", help="keep every run's network there, and put what those of all seeds "
+        "of a run say on average into ensembles.jsonl beside the output")  # fmt: skip
     add("--print", action="store_true", help="print the table of what is there already and train nothing")
     add("--picture", type=Path, metavar="FILE", help="draw the errors against passes there (PNG)")
     args = parser.parse_args(arguments)
     results = Results(args.output or RESULTS / ("validation.jsonl" if args.validation else "error_rates.jsonl"))
     try:
         runs = [Run.named(name, args.set, args.epochs, args.validation) for name in args.runs]
-        todo = [] if args.print else results.lacking(runs, args.seeds)
-        train_all(todo, results, args.data, args.jobs)
+        todo = [] if args.print else results.lacking(runs, range(args.seeds))
+        train_all(todo, results, args.data, args.jobs, args.networks)
+        if args.networks and not args.validation:
+            ensembles = Results(results.path.with_name("ensembles.jsonl"))
+            for run, seeds in ensembles.lacking(runs, [args.seeds]):
+                if line := run.together(seeds, args.data, args.networks):
+                    ensembles.add(line)
     except (mc.errors.MinicnnError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -221,13 +246,14 @@ def count(text):
     return int(text)
 
 
-def train_all(todo, results, data, jobs):
+def train_all(todo, results, data, jobs, networks=None):
     """Train every (run, seed), ``jobs`` at a time, and add each to the results as it ends."""
     scratch = results.path.with_suffix(".running")
-    scratch.mkdir(parents=True, exist_ok=True)
+    for directory in filter(None, (scratch, networks)):
+        directory.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         threads = max(1, available_cores() // jobs)  # which no result depends on
-        running = [pool.submit(run, seed, data, scratch, threads) for run, seed in todo]
+        running = [pool.submit(run, seed, data, scratch, threads, networks) for run, seed in todo]
         try:
             for future in as_completed(running):
                 line = future.result()

@@ -182,7 +182,7 @@ def measure(backend, dataset, batch_size, torch_step, steps, rounds):
 def time_to_99(backend, train, test, passes, seed):
     """Seconds of training until 99.0 % of the test digits are right (None: never), and the share at the end."""
     recipe = replace(RECIPES["default"], epochs=passes)
-    net = mc.models.lenet5(rng=seed, init=recipe.initialiser(), backend=backend)
+    net = mc.models.lenet5(rng=seed, **recipe.initialisers(), backend=backend)
     optimizer, schedule = recipe.make_optimizer(net.parameters()), recipe.make_schedule()
     rng, seconds, reached = np.random.default_rng(seed), 0.0, None
     with GraphSteps(net, recipe.make_loss(), optimizer, train, recipe.batch_size) as steps:

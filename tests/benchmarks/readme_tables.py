@@ -5,14 +5,17 @@
 
 import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
 from minicnn.files import atomic_write
+from minicnn.training import RECIPES
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
 import error_rates
+import published_runs
 import table as foreign_table
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
@@ -80,6 +83,36 @@ def trials():
     return error_rates.table(lines_of("validation.jsonl"))
 
 
+def steps():
+    """The range of the step sizes of ``paper``, pass by pass."""
+    lines = [line for line in lines_of("error_rates.jsonl") if line["run"] == "paper"]
+    rows = ["| pass | eta | smallest step | largest step | the paper says |", "|---|---|---|---|---|"]
+    schedule = RECIPES["paper"].make_schedule()
+    for number in (1, 2, 3, 6, 9, 13, 20):
+        ranges = [line["steps"][number - 1] for line in lines]
+        smallest, largest = (f"{statistics.median(r[end] for r in ranges):.1e}" for end in (0, 1))
+        theirs = "7e-5 to 0.016" if number == 1 else ""
+        rows.append(f"| {number} | {schedule(number - 1):g} | {smallest} | {largest} | {theirs} |")
+    return "\n".join(rows)
+
+
+def paper_trials():
+    """Other readings of the paper: errors on the validation digits pass by pass."""
+    lines = lines_of("paper_trials.jsonl")
+    passes = range(1, len(lines[0]["test_errors"]) + 1)
+    rows = ["| recipe | seeds | " + " | ".join(f"pass {number}" for number in passes) + " |"]
+    rows.append("|---" * (len(passes) + 2) + "|")
+    for name in dict.fromkeys(line["run"] for line in lines):
+        curves = [line["test_errors"] for line in lines if line["run"] == name]
+        medians = [f"{statistics.median(at):.2%}" for at in zip(*curves)]
+        rows.append(f"| {name} | {len(curves)} | {' | '.join(medians)} |")
+    return "\n".join(rows)
+
+
+def eblearn():
+    return published_runs.eblearn_table(lines_of("published_runs.jsonl"))
+
+
 def modern():
     """A few epochs of the modern variant, and the last line that it prints."""
     history = lines_of("lenet_modern.jsonl")
@@ -96,11 +129,16 @@ def foreign():
     return foreign_table.table(json.loads((foreign_table.HERE / "results.json").read_text(encoding="utf-8")))
 
 
+TABLES = {
+    "speed": speed, "errors": errors, "trials": trials, "steps": steps, "paper trials": paper_trials,
+    "eblearn": eblearn, "modern": modern, "foreign": foreign,
+}  # fmt: skip
+
+
 def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    tables = {"speed": speed, "errors": errors, "trials": trials, "modern": modern, "foreign": foreign}
-    for name, table in tables.items():
+    for name, table in TABLES.items():
         pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
         if count != 1:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.data.distortions import Distortion, resample
+from minicnn.data.distortions import Distortion, displacements, gaussian_matrix, resample, resample_freely
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,52 @@ def test_against_bilinear_interpolation_written_out():
             assert abs(given[i, j] - expected) <= 0.51, (i, j)
 
 
+def test_four_look_ups_a_pixel_and_two_say_the_same(images):
+    maps = Distortion()._draw(np.random.default_rng(0), len(images))
+    nowhere = np.zeros((2, *images.shape), "float32")
+    free = resample_freely(np, images, *maps, nowhere).astype(int)
+    assert np.abs(free - resample(np, images, *maps)).max() <= 1  # they round in another order
+
+
+def test_a_displacement_says_where_a_pixel_is_taken_from(images):
+    still = [np.array([v], "float32") for v in (1, 1, 0, 0, 0)]
+    moved = np.zeros((2, 1, 28, 28), "float32")
+    moved[0], moved[1, :, :, 14:] = 2, -3  # all from two rows below, the right half from three columns to the left
+    given, image = resample_freely(np, images[:1], *still, moved)[0], images[0]
+    np.testing.assert_array_equal(given[:-2, :14], image[2:, :14])
+    np.testing.assert_array_equal(given[:-2, 14:], image[2:, 11:25])
+    assert not given[-2:].any()
+
+
+def test_the_gaussian_is_the_formula_written_out():
+    g, everywhere = gaussian_matrix(9, 1.5), np.arange(-100, 101)
+    total = np.exp(-(everywhere**2) / (2 * 1.5**2)).sum()
+    for i in range(9):
+        for k in range(9):
+            assert g[i, k] == pytest.approx(np.exp(-((i - k) ** 2) / (2 * 1.5**2)) / total, rel=1e-6)
+
+
+@pytest.mark.parametrize("elastic, smoothness", [(34, 4), (10, 2)])
+def test_displacements_have_the_deviation_that_is_promised(elastic, smoothness):
+    moved = displacements(np.random.default_rng(0), (4000, 28, 28), elastic, smoothness)
+    assert moved.shape == (2, 4000, 28, 28) and moved.dtype == np.float32
+    middle = moved[:, :, 13, 14]
+    assert middle.std() == pytest.approx(elastic / (2 * smoothness * np.sqrt(3 * np.pi)), rel=0.04)
+    assert abs(middle.mean()) < 0.05 and abs(np.corrcoef(middle)[0, 1]) < 0.06  # rows and columns: independent
+    near, far = (np.corrcoef(moved[0, :, 14, 6], moved[0, :, 14, 6 + steps])[0, 1] for steps in (1, 5 * smoothness - 1))
+    assert near > 0.9 and abs(far) < 0.15
+
+
+def test_elastic_distortions_are_drawn_anew_and_repeat_with_the_seed(images):
+    elastic = Distortion(0, 0, 0, 0, elastic=34)
+    first = elastic(images, 1)
+    np.testing.assert_array_equal(first, elastic(images, 1))
+    copies = elastic(np.repeat(images[:1], 50, axis=0), 3)
+    assert len(np.unique(copies, axis=0)) == 50
+    share = first.sum(axis=(1, 2)) / images.sum(axis=(1, 2))
+    assert 0.5 < share.min() and share.max() < 1.8
+
+
 def test_scaling_up_adds_ink_in_proportion(images):
     big, small = (of_one(images[5], row_scale=s, column_scale=s).sum() / images[5].sum() for s in (1.2, 0.8))
     assert big == pytest.approx(1.44, rel=0.03) and small == pytest.approx(0.64, rel=0.03)
@@ -80,6 +126,11 @@ def test_distorted_digits_keep_most_of_their_ink(images):
     ({"squeezing": float("nan")}, "squeezing must"),
     ({"shear": 3}, "shear must be at least 0 and at most 2"),
     ({"translation": float("inf")}, "translation must be at least 0 and finite"),
+    ({"elastic": -34}, "elastic must be at least 0 and finite, got -34"),
+    ({"elastic": float("nan")}, "elastic must be at least 0 and finite, got nan"),
+    ({"elastic": 34, "smoothness": 0}, "smoothness must be positive and finite, got 0"),
+    ({"smoothness": -4}, "smoothness must be positive and finite, got -4"),
+    ({"smoothness": float("inf")}, "smoothness must be positive and finite, got inf"),
 ])  # fmt: skip
 def test_ranges_that_make_no_sense(how, words):
     with pytest.raises(ValueError, match=words):

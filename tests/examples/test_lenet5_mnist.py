@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn.serialization import save_npz
 
 SCRIPT = "lenet5_mnist.py"
 PICTURES = ("learning_curves", "confusion_matrix", "filters_c1", "filters_c3", "feature_maps", "f6_and_prototype",
@@ -107,17 +108,26 @@ def test_resuming_a_complete_run_says_so(trained, run, tmp_path):
 
 
 def test_the_papers_recipe_and_distortions(run, tmp_path):
-    how = "--recipe", "paper-steady", "--distort", "--epochs", 2, "--output", "out"
+    how = "--recipe", "paper", "--distort", "--epochs", 2, "--output", "out"
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
     assert status == 0 and (tmp_path / "out" / "distortions.png").exists() == (find_spec("matplotlib") is not None)
-    assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0001 falling" in output
+    assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0005 falling" in output
     assert "digits distorted anew in every epoch" in output
     assert len(re.findall(r"steps \d\.\de-\d+ to \d\.\de-\d+", output)) == 2
     error = float(re.search(r"test error: ([\d.]+)%", output).group(1))
     assert error < 15
     how = "--resume", tmp_path / "out" / "checkpoint.npz", "--epochs", 3, "--no-plots"
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
-    assert status == 0 and "recipe:   paper-steady" in output and "distorted anew" in output
+    assert status == 0 and "recipe:   paper (as published" in output and "distorted anew" in output
+
+
+def test_a_recipe_that_is_no_more(trained, run, tmp_path):
+    arrays, facts = mc.training.read_facts(trained[0] / "checkpoint.npz")
+    facts["config"]["recipe"] = "paper-steady"
+    save_npz(tmp_path / "old.npz", arrays, facts)
+    asked = SCRIPT, "--resume", tmp_path / "old.npz", "--no-plots"
+    assert fails_with(run(*asked, cwd=tmp_path), 2, "recipe 'paper-steady', which is not in this version")
+    assert run(*asked, "--recipe", "default", cwd=tmp_path)[0] == 0
 
 
 def test_quiet_prints_the_test_error_only_and_no_run_overwrites_another(run, tmp_path):

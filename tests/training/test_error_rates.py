@@ -143,11 +143,24 @@ def test_counts_below_one_are_refused(digits, tmp_path, capsys, option):
 def test_lines_of_another_process_stay(tmp_path):
     line = {"run": "default", "settings": error_rates.Run.named("default").settings()}
     ours, theirs = (error_rates.Results(tmp_path / "rates.jsonl") for _ in range(2))
-    ours.lacking([], 5), theirs.lacking([], 5)
+    ours.lacking([], range(5)), theirs.lacking([], range(5))
     theirs.add({**line, "seed": 1})
     ours.add({**line, "seed": 0})
     assert [line["seed"] for line in theirs.lines()] == [0, 1]
-    assert [seed for _, seed in ours.lacking([error_rates.Run.named("default")], 4)] == [2, 3]
+    assert [seed for _, seed in ours.lacking([error_rates.Run.named("default")], range(4))] == [2, 3]
+
+
+def test_the_networks_of_all_seeds_answer_together(digits, tmp_path):
+    output, networks = tmp_path / "rates.jsonl", tmp_path / "networks"
+    run(digits, output, *SHORT, "--networks", str(networks))
+    assert len(list(networks.iterdir())) == 4
+    lines = [json.loads(line) for line in (tmp_path / "ensembles.jsonl").read_text().splitlines()]
+    assert [(line["run"], line["seed"]) for line in lines] == [("default", 2), ("default+distort", 2)]
+    trained = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [error for line in lines for error in line["alone"]] == [line["test_error"] for line in trained]
+    run(digits, output, "--epochs", "1", "--runs", "default", "--seeds", "3")  # whose third network is not kept
+    run(digits, output, "--epochs", "1", "--runs", "default", "--seeds", "3", "--networks", str(networks))
+    assert len((tmp_path / "ensembles.jsonl").read_text().splitlines()) == 2
 
 
 def test_the_picture_has_a_panel_for_each_run_that_learnt(tmp_path):
