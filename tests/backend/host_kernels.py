@@ -76,19 +76,20 @@ class RawModule:
                 done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
                 if done.returncode:
                     raise CompileException(done.stderr, self.code, "kernel.cu", self.options)
-                _built[key] = ctypes.CDLL(str(folder / "kernel.so"))
+                _built[key] = ctypes.CDLL(str(folder / "kernel.so")), _static_memory(folder / "kernel.so")
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-        self.library = _built[key]
+        self.library, self.static_memory = _built[key]
 
     def get_function(self, name):
         run, parameters = self.library[f"launch_{name}"], self.signatures[name]
         run.restype = ctypes.c_char_p
+        static_memory = self.static_memory.get(name, 0)
 
         def kernel(grid, block, args, *, shared_mem=0):
             assert len(args) == len(parameters), f"{name} takes {len(parameters)} arguments, got {len(args)}"
             assert 0 < np.prod(block) <= 1024 and max((*grid, 1, 1)[1:3]) <= 65535, "CUDA refuses such a launch"
-            assert min(grid) > 0 and shared_mem <= SHARED_MEMORY, "CUDA refuses such a launch"
+            assert min(grid) > 0 and static_memory + shared_mem <= SHARED_MEMORY, "CUDA refuses such a launch"
             arrays = [a for a in args if isinstance(a, DeviceArray)]
             for i, a in enumerate(arrays):
                 assert a.device == streams.Device(), f"{name}: an array lies on another device"
@@ -106,6 +107,7 @@ class RawModule:
                 graph.append(node)
             self.launched.append(name)
 
+        kernel.shared_size_bytes = static_memory
         return kernel
 
     def _run(self, run, name, parameters, grid, block, args, shared_mem):
@@ -144,6 +146,16 @@ class RawModule:
         padded[...] = np.nan if reads_only else _mark(dtype)
         _inside(padded)[...] = value._host.reshape(-1)
         return padded
+
+
+def _static_memory(library):
+    """{kernel: bytes of its shared variables}; a variable inside f() is called _ZZ<length of "f">fE<...> in a library."""
+    symbols = subprocess.run(["nm", "-S", library], capture_output=True, text=True, check=True).stdout
+    sizes = {}
+    for size, length, rest in re.findall(r"^\w+ (\w+) [bd] _ZZ(\d+)(\w+)$", symbols, re.MULTILINE):
+        kernel = rest[: int(length)]
+        sizes[kernel] = sizes.get(kernel, 0) + int(size, 16)
+    return sizes
 
 
 def _memory(size, dtype):
