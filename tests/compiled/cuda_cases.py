@@ -12,8 +12,9 @@ from minicnn.compiled import primitives
 from minicnn.compiled.cuda import CudaForm
 from minicnn.compiled.primitives import Window
 
-TOLERANCE = {"float32": 2e-5, "float64": 1e-13}
-"""Of an array's largest element. Sums are added in another order than the reference's, which works in float64."""
+TOLERANCE = {"float32": 2e-5, "float64": 2e-13}
+"""Of an array's largest element. Sums are added in another order than the reference's, which works in float64, and a
+product may be added without being rounded first: CUDA's own code came to 1.1e-13 so."""
 
 
 def cases():
