@@ -23,7 +23,7 @@
 #include "squash.cuh"
 #include "criterion.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
+extern "C" __global__ void __launch_bounds__(256, 2) rbf_criterion(
     const real* __restrict__ x, const real* __restrict__ prototypes, const int* __restrict__ labels,
     const real* __restrict__ scale, real* __restrict__ d, double* __restrict__ blocks, real* outside,
     int features, int classes, int batch, int discriminative, real rubbish,
