@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
-from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
+from minicnn.errors import BackendNotAvailableError, DeviceError, DeviceMemoryError
 
 INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
 
@@ -40,6 +40,18 @@ class CupyBackend(Backend):
             yield
         except self.out_of_memory as error:
             raise self.memory_error(error) from error
+
+    @contextmanager
+    def device_errors(self):
+        """Within this block a failure of the device is a DeviceError, which says what to do."""
+        cuda = self.xp.cuda
+        try:
+            yield
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            raise DeviceError(
+                f"the GPU failed: {error}. What was on it is lost, files stay as they were: start a new process and go "
+                "on from the last checkpoint (--resume), on the CPU (--backend numpy) if the GPU is gone"
+            ) from error
 
     @property
     def out_of_memory(self):

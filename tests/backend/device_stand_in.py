@@ -37,6 +37,7 @@ class FakeCupy(types.ModuleType):
             using_allocator=streams.using_allocator,
             get_current_stream=streams.current,
             memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            driver=types.SimpleNamespace(CUDADriverError=streams.CUDADriverError),
             compiler=types.SimpleNamespace(CompileException=CompileException),
             runtime=types.SimpleNamespace(
                 getDeviceCount=lambda: devices,

@@ -15,6 +15,10 @@ class CUDARuntimeError(RuntimeError):
     """cupy.cuda.runtime.CUDARuntimeError; its message starts with CUDA's name for the error."""
 
 
+class CUDADriverError(RuntimeError):
+    """cupy.cuda.driver.CUDADriverError: the same of the driver's functions, which launch kernels."""
+
+
 class OutOfMemoryError(MemoryError):
     """cupy.cuda.memory.OutOfMemoryError."""
 

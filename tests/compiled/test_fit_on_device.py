@@ -6,7 +6,7 @@ import pytest
 
 import minicnn as mc
 from minicnn.compiled import prediction
-from minicnn.errors import DivergedError
+from minicnn.errors import DeviceError, DivergedError
 from minicnn.training import fit
 
 SAMPLES = 11
@@ -64,6 +64,30 @@ def test_resuming_on_the_device_is_bit_equal(device, digits, tmp_path):
 def test_divergence_names_epoch_and_batch(device, digits):
     with np.errstate(all="ignore"), pytest.raises(DivergedError, match=r"loss is (nan|inf) in epoch 1, batch [23]"):
         trained(device, digits, rate=1e38, schedule=None)
+
+
+@pytest.mark.parametrize("error", [device_stream.CUDARuntimeError, device_stream.CUDADriverError])
+def test_a_device_lost_while_training_leaves_the_checkpoint(device, digits, monkeypatch, tmp_path, error):
+    path, launch, launched = tmp_path / "run.npz", device_stream.Graph.launch, []
+
+    def fail(*args):
+        raise error("CUDA_ERROR_ECC_UNCORRECTABLE: uncorrectable ECC error encountered")
+
+    def launch_four(graph, stream=None):  # an epoch has three batches
+        launched.append(graph)
+        if len(launched) > 4:
+            patch.setattr(device_stream.Device, "synchronize", fail)  # from then on everything fails
+            fail()
+        launch(graph, stream)
+
+    with monkeypatch.context() as patch, pytest.raises(DeviceError, match=r"the GPU failed: .*ECC error.*--resume"):
+        patch.setattr(device_stream.Graph, "launch", launch_four)
+        trained(device, digits, checkpoint=path)
+    device.synchronize()
+    expected, history, _ = trained("numpy", digits)
+    state, resumed, _ = trained("numpy", digits, resume=path)
+    assert [record["epoch"] for record in resumed] == [record["epoch"] for record in history] == [1, 2]
+    assert_same(state, expected, 1e-9)
 
 
 def test_augmented_images_change_and_the_graph_does_not(device, digits):
