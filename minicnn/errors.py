@@ -21,5 +21,9 @@ class DeviceMemoryError(MinicnnError, MemoryError):
     """The GPU has too little memory; the message says how much was asked for and how to ask for less."""
 
 
+class DeviceError(MinicnnError, RuntimeError):
+    """The GPU failed while it computed; the message says how, and what to go on from."""
+
+
 class DivergedError(MinicnnError, ArithmeticError):
     """Training produced a loss that is not finite; the message names the epoch and the batch."""

@@ -12,6 +12,9 @@
 //
 // What depends on the row alone (channel, kernel row, ...) is the same for a whole warp or a few rows of it,
 // so the branches on it hardly diverge.
+//
+// Kernels with many registers say __launch_bounds__(256, 2): two blocks of 256 threads have to fit on a multiprocessor.
+// Told of the 256 threads alone, the compiler wants room for more blocks and keeps some registers in memory instead.
 
 #ifndef REAL
 #define REAL float

@@ -17,7 +17,7 @@
 #include "product.cuh"
 #include "receptive.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) convolution(
+extern "C" __global__ void __launch_bounds__(256, 2) convolution(
     const real* __restrict__ x, const real* __restrict__ weights, const int* kernels, const real* bias,
     real* __restrict__ y,
     int channels, int height, int width, int batch, int h_out, int w_out,

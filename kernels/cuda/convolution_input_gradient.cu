@@ -48,7 +48,7 @@ struct Outputs {  // B((o, ky, kx), (i, j, n)): what the output that pixel (i, j
     }
 };
 
-extern "C" __global__ void __launch_bounds__(256) convolution_input_gradient(
+extern "C" __global__ void __launch_bounds__(256, 2) convolution_input_gradient(
     const real* __restrict__ d, const real* __restrict__ weights, const int* kernels, const real* __restrict__ x,
     real* __restrict__ dx,
     int channels, int height, int width, int batch, int h_out, int w_out,

@@ -15,7 +15,7 @@
 #include "common.cuh"
 #include "criterion.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) cross_entropy(
+extern "C" __global__ void __launch_bounds__(256, 2) cross_entropy(
     const real* __restrict__ z, const int* __restrict__ labels, const real* __restrict__ scale,
     real* __restrict__ d, double* __restrict__ blocks, int classes, int batch)
 {

@@ -14,7 +14,7 @@
 
 #include "common.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) gradient_sum(
+extern "C" __global__ void __launch_bounds__(256, 2) gradient_sum(
     const real* __restrict__ partial, const int* __restrict__ first, const int* __restrict__ step,
     const int* __restrict__ count, real* __restrict__ gradient, int parameters, int adds)
 {

@@ -25,7 +25,7 @@ struct Matrix {  // B(k, l) of an array (K, columns)
     __device__ real operator()(Key key) const { return data[key + l]; }
 };
 
-extern "C" __global__ void __launch_bounds__(256) dense(
+extern "C" __global__ void __launch_bounds__(256, 2) dense(
     const real* __restrict__ x, const real* __restrict__ weights, const real* bias, real* __restrict__ y,
     int rows, int depth, int columns, int slices, int squashed, real amplitude, real slope)
 {
@@ -38,7 +38,7 @@ extern "C" __global__ void __launch_bounds__(256) dense(
         [=](int m, int l, real sum) { y[(offset)m * columns + l] = squash(bias ? sum + bias[m] : sum); });
 }
 
-extern "C" __global__ void __launch_bounds__(256) dense_input_gradient(
+extern "C" __global__ void __launch_bounds__(256, 2) dense_input_gradient(
     const real* __restrict__ d, const real* __restrict__ weights, const real* __restrict__ x, real* __restrict__ dx,
     int rows, int depth, int columns, int slices, int squashed, real amplitude, real slope)
 {

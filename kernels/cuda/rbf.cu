@@ -14,25 +14,26 @@
 //
 // Threads:  a block (32, 8): 32 samples, 8 threads each. Thread y adds up every 8th feature of a distance, and later
 //           writes every 8th feature of d.
-// Memory:   x is read K + 1 times, in runs of 32 samples, all but the first from cache. Distances and g lie in dynamic
-//           shared memory: K · 32 elements each, and 8 · 32 for sums.
+// Memory:   x is read K + 1 times, in runs of 32 samples, all but the first from cache. Sums of 8 · 32 elements lie in
+//           dynamic shared memory; so do distances and g, K · 32 elements each, or, where K is too large for that, in
+//           `outside` (blocks, 2, K, 32), which is null otherwise.
 // Cost:     2·K·J multiply-adds a sample forward, K·J backward.
 
 #include "common.cuh"
 #include "squash.cuh"
 #include "criterion.cuh"
 
-extern "C" __global__ void __launch_bounds__(256) rbf_criterion(
+extern "C" __global__ void __launch_bounds__(256, 2) rbf_criterion(
     const real* __restrict__ x, const real* __restrict__ prototypes, const int* __restrict__ labels,
-    const real* __restrict__ scale, real* __restrict__ d, double* __restrict__ blocks,
+    const real* __restrict__ scale, real* __restrict__ d, double* __restrict__ blocks, real* outside,
     int features, int classes, int batch, int discriminative, real rubbish,
     int squashed, real amplitude, real slope)
 {
     DYNAMIC_SHARED(real, room);
     __shared__ CriterionMemory memory;
-    real* y = room;                           // y[i · 32 + sample]
-    real* g = room + classes * SAMPLES;       // g[i · 32 + sample]
-    real* sums = room + 2 * classes * SAMPLES;  // sums[helper · 32 + sample]
+    real* sums = room;  // sums[helper · 32 + sample]
+    real* y = outside ? outside + (offset)blockIdx.x * 2 * classes * SAMPLES : room + HELPERS * SAMPLES;
+    real* g = y + classes * SAMPLES;  // y[i · 32 + sample], g[i · 32 + sample]
     int sample = threadIdx.x, helper = threadIdx.y;
     int n = blockIdx.x * SAMPLES + sample;
     bool inside = n < batch;

@@ -41,7 +41,7 @@ extern "C" __global__ void subsampling(
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) subsampling_backward(
+extern "C" __global__ void __launch_bounds__(256, 2) subsampling_backward(
     const real* __restrict__ d, const real* __restrict__ x, const real* __restrict__ coefficient,
     real* __restrict__ dx, real* __restrict__ partial,
     int channels, int height, int width, int batch, int size_h, int size_w, int length,

@@ -20,7 +20,7 @@
 
 const int TILE = 64, MAPS = 16, WEIGHTS = 32, LANES = 32, WARPS = 8;
 
-extern "C" __global__ void __launch_bounds__(256) weight_gradient(
+extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
     const real* __restrict__ d, const real* __restrict__ x, real* __restrict__ partial,
     int channels, int height, int width, int batch, int h_out, int w_out,
     int kh, int kw, int sh, int sw, int ph, int pw,

@@ -33,7 +33,7 @@ def get(name=None):
         try:
             backend, reason = _cupy(), "a CUDA device is usable"
         except BackendNotAvailableError as error:
-            backend, reason = NumpyBackend(), str(error).split(":")[0]
+            backend, reason = NumpyBackend(), " ".join(str(error).split())
     backend.reason = reason
     return backend
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
-from minicnn.errors import BackendNotAvailableError, DeviceMemoryError
+from minicnn.errors import BackendNotAvailableError, DeviceError, DeviceMemoryError
 
 INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
 
@@ -40,6 +40,18 @@ class CupyBackend(Backend):
             yield
         except self.out_of_memory as error:
             raise self.memory_error(error) from error
+
+    @contextmanager
+    def device_errors(self):
+        """Within this block a failure of the device is a DeviceError, which says what to do."""
+        cuda = self.xp.cuda
+        try:
+            yield
+        except (cuda.runtime.CUDARuntimeError, cuda.driver.CUDADriverError) as error:
+            raise DeviceError(
+                f"the GPU failed: {error}. What was on it is lost, files stay as they were: start a new process and go "
+                "on from the last checkpoint (--resume), on the CPU (--backend numpy) if the GPU is gone"
+            ) from error
 
     @property
     def out_of_memory(self):
@@ -143,13 +155,32 @@ def _no_driver(error):
 
 @functools.cache
 def _compute_something(cupy):
-    """Allocate, compile, launch and copy back once: a device that is listed may still be unusable."""
-    try:
-        computes = int((cupy.arange(3) + 1).sum()) == 6
-    except Exception as error:  # of many kinds: no memory, no NVRTC, an architecture too old, ...
-        raise BackendNotAvailableError(
-            f"the CUDA device cannot be used: {type(error).__name__}: {error}. If a CUDA library is missing: "
-            'pip install "cupy-cuda12x[ctk]" or "cupy-cuda13x[ctk]" brings it along'
-        ) from error
-    if not computes:
-        raise BackendNotAvailableError("the CUDA device computes wrongly: 1 + 2 + 3 was not 6")
+    """Try each thing that is needed once, with a known result: a device that is listed may still be unusable."""
+    for what, trial, remedy in (
+        ("a copy to the CUDA device and back", _copy, "nvidia-smi shows what else uses its memory"),
+        ("a kernel compiled by NVRTC", _kernel, f"where that library is missing, {INSTALL}, brings it"),
+        ("a matrix product by cuBLAS", _product, f"where that library is missing, {INSTALL}, brings it"),
+    ):
+        try:
+            right = trial(cupy)
+        except Exception as error:  # of many kinds: no memory, no library, an architecture too old or too new, ...
+            raise BackendNotAvailableError(
+                f"the CUDA device cannot be used: {what} fails with {type(error).__name__}: {error}; {remedy}"
+            ) from error
+        if not right:
+            raise BackendNotAvailableError(f"the CUDA device computes wrongly: {what} has a wrong result")
+
+
+def _copy(cupy):
+    return cupy.asnumpy(cupy.asarray(np.arange(3))).tolist() == [0, 1, 2]
+
+
+def _kernel(cupy):
+    x, y = cupy.asarray(np.array([-1, 2], np.float32)), cupy.zeros(2, np.float32)
+    kernels.bind_flat(cupy, "activations.cu", "relu", "float32", 2, (x, y, np.int64(2)))()
+    return cupy.asnumpy(y).tolist() == [0, 2]
+
+
+def _product(cupy):
+    ones = cupy.ones((2, 2), np.float32)
+    return cupy.asnumpy(ones @ ones).tolist() == [[2, 2], [2, 2]]

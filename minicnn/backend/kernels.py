@@ -58,6 +58,11 @@ def kernel(cupy, file, name, dtype):
     return compiled(cupy, file, dtype).get_function(name)
 
 
+def free_shared_memory(cupy, file, name, dtype):
+    """Bytes that a block of this kernel may ask for at its launch, beside those that it always has."""
+    return SHARED_MEMORY - kernel(cupy, file, name, dtype).shared_size_bytes
+
+
 def bind(cupy, file, name, dtype, grid, block, arguments, shared=0):
     """A function of no arguments that launches kernel ``name`` of ``kernels/cuda/file``, compiled for ``dtype`` now, on
     the stream that is then the current one.
@@ -67,8 +72,8 @@ def bind(cupy, file, name, dtype, grid, block, arguments, shared=0):
     """
     if max((*grid, 1)[1:]) > MAX_BLOCKS_DOWN or grid[0] > MAX_AXIS:
         raise ValueError(f"{name}: a grid of {grid} blocks is too large for CUDA; take a smaller batch or layer")
-    if shared > SHARED_MEMORY:
-        raise ValueError(f"{name}: a block needs {shared:,} bytes of shared memory, a GPU has {SHARED_MEMORY:,}")
+    if shared > (free := free_shared_memory(cupy, file, name, dtype)):
+        raise ValueError(f"{name}: a block needs {shared:,} bytes of shared memory, a GPU has {free:,} left for it")
     real = np.float32 if dtype == "float32" else np.float64
     converted = tuple(
         np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else NULL if a is None else a

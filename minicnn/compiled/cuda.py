@@ -183,9 +183,12 @@ class CudaForm(PlainForm):
         self._reals(x=x, prototypes=prototypes, scale=scale, d=d)
         (features, batch), classes = x.shape, len(prototypes)
         blocks = self._blocks(batch)
-        arguments = (x, prototypes, labels, scale, d, blocks, features, classes, batch,
+        sums, distances = WARPS * SAMPLES, 2 * classes * SAMPLES
+        shared, outside = (sums + distances) * self.dtype.itemsize, None
+        if shared > kernels.free_shared_memory(self.backend.xp, "rbf.cu", "rbf_criterion", self.dtype.name):
+            shared, outside = sums * self.dtype.itemsize, self.array((len(blocks), distances), self.dtype)
+        arguments = (x, prototypes, labels, scale, d, blocks, outside, features, classes, batch,
                      j is not None, float(0 if j is None else j), *_squash(squash))  # fmt: skip
-        shared = (2 * classes + WARPS) * SAMPLES * self.dtype.itemsize
         return self._criterion("rbf.cu", "rbf_criterion", labels, blocks, result, arguments, shared)
 
     def cross_entropy(self, z, labels, scale, d, result):

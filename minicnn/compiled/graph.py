@@ -14,6 +14,7 @@ from minicnn.compiled.stages import Unknown
 from minicnn.compiled.steps import update_obstacle
 from minicnn.data import Dataset
 from minicnn.data.transforms import Pixels
+from minicnn.errors import DeviceError
 from minicnn.layers import RBF
 from minicnn.optim import StochasticDiagonalLM
 
@@ -68,7 +69,7 @@ class GraphSteps:
 
     A context manager; inside the block the steps have a stream and a memory pool of their own: memory that the graph
     writes to must not be handed to anybody else. Raises ValueError for labels that the network has no output for,
-    DeviceMemoryError where the data set or the batch do not fit.
+    DeviceMemoryError where the data set or the batch do not fit, and DeviceError where the GPU fails.
     """
 
     def __init__(self, network, loss, optimizer, dataset, batch_size, *, capture=True):
@@ -89,15 +90,20 @@ class GraphSteps:
                 self._prepare()
                 if self.capture:
                     self.graph = self._captured()
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
         return self
 
     def __exit__(self, *error):
         self.data = self.launches = self.curvature = self.graph = None
-        self.backend.synchronize()
-        self.pool.free_all_blocks()
+        try:
+            with self.backend.device_errors():
+                self.backend.synchronize()
+                self.pool.free_all_blocks()
+        except DeviceError:
+            if not any(error):  # else it is known already
+                raise
 
     def epoch(self, batches, rates, stopped=lambda: False):
         """Train on the batches; yields (indices, lr, loss, errors) of each, in order, the loss summed over the batch.
@@ -136,12 +142,13 @@ class GraphSteps:
 
         Other streams do not wait for this one by themselves, nor it for them: the device is idle on either side.
         """
-        self.backend.synchronize()
-        try:
-            with self.stream, self.backend.xp.cuda.using_allocator(self.pool.malloc), self.backend.memory_errors():
-                yield
-        finally:
+        with self.backend.device_errors():
             self.backend.synchronize()
+            try:
+                with self.stream, self.backend.xp.cuda.using_allocator(self.pool.malloc), self.backend.memory_errors():
+                    yield
+            finally:
+                self.backend.synchronize()
 
     # ------------------------------------------------------------------------------------------ the steps
 

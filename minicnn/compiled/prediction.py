@@ -1,16 +1,14 @@
-"""What a network says of many images, by compiled loops in threads."""
+"""What a network says of many images, by compiled loops in threads or by the GPU's kernels."""
 
 import numpy as np
 
 from minicnn.compiled.epoch import Prediction
 from minicnn.compiled.forms import PART, compiles_loops, new_form
-from minicnn.compiled.lanes import Lanes
-from minicnn.compiled.program import needs_whole_batch
+from minicnn.compiled.program import Program, needs_whole_batch
 from minicnn.compiled.threads import Team, thread_count
 
 WORTH = 256
 """So many images are worth compiling for."""
-
 
 GPU_PART = 500
 """Images that keep a GPU busy."""
@@ -24,11 +22,25 @@ def outputs(network, images):
     on_gpu = network.backend.name == "cupy"
     if len(images) < WORTH or not (on_gpu or compiles_loops(network)) or needs_whole_batch(network, None, images):
         return None
+    if on_gpu:
+        with network.backend.memory_errors():
+            return _on_gpu(network, images)
     with Team() as team:
-        if not on_gpu:
-            return Prediction(network, images, PART, team, thread_count()).run()
-        count, labels = len(images), np.zeros(len(images), np.uint8)
-        lanes = Lanes(network, lambda: new_form(network), images, labels, GPU_PART, count, team, 1)
-        said = network.backend.xp.empty((*lanes.output_shape(), count), network.dtype)
-        lanes.run(np.arange(count), said)
-        return said
+        return Prediction(network, images, PART, team, thread_count()).run()
+
+
+def _on_gpu(network, images):
+    """Part after part through one program; nothing is waited for, positions and outputs stay on the device."""
+    backend, count, part = network.backend, len(images), min(GPU_PART, len(images))
+    starts = np.arange(0, count, part)
+    ends = np.minimum(starts + part, count)
+    positions, position = backend.asarray(np.stack([starts, ends - starts], axis=1)), backend.xp.zeros(2, np.int64)
+    data = backend.asarray(images), backend.xp.zeros(count, np.uint8), backend.asarray(np.arange(count))
+    program = Program(network, new_form(network), part, *data, position)
+    (through_the_network,) = program.sections
+    said = backend.xp.empty((*program.output.shape[:-1], count), network.dtype)
+    for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist())):
+        position[...] = positions[number]
+        through_the_network()
+        said[..., start:end] = program.output[..., : end - start]
+    return said

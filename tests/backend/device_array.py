@@ -11,6 +11,9 @@ import device_stream as streams
 import numpy as np
 
 WRITES_TO_THE_FIRST = {"copyto", "fill", "put"}
+WAITS = {"nonzero", "flatnonzero", "argwhere", "unique", "extract", "tolist", "tobytes", "dumps"}
+"""What asks the device for a number first, as a shape depends on it, or copies to the host by another name."""
+
 BLAS = {"matmul", "dot", "tensordot", "inner", "vdot", "__matmul__", "__rmatmul__", "__imatmul__"}
 
 
@@ -54,28 +57,43 @@ def _do(function, args, kwargs, target=None):
 
     target: the array that is written to, None where the result is a new array or a view.
     """
+    if getattr(function, "__name__", "") in WAITS:
+        streams.copy_to_host()
     graph = streams.submit()
     if graph is None:
         return function(*args, **kwargs)
     if getattr(function, "__name__", "") in BLAS:
         raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+    again = _later(function, args, kwargs)
     if target is not None:
         before = target.copy()
         result = function(*args, **kwargs)
         target[...] = before
-        graph.append(lambda: function(*args, **kwargs))
+        graph.append(again)
         return result
     result = function(*args, **kwargs)
     made = [a for a in _arrays([result]) if not any(np.may_share_memory(a, b) for b in _arrays(args))]
     if made:
-        streams.allocate(sum(a.nbytes for a in made))
+        for a in made:
+            streams.made(a)
 
-        def again():
-            for kept, new in zip(_arrays([result]), _arrays([function(*args, **kwargs)])):
+        def node():
+            for kept, new in zip(_arrays([result]), _arrays([again()])):
                 kept[...] = new
 
-        graph.append(again)
+        graph.append(node)
     return result
+
+
+def _later(function, args, kwargs):
+    """The call as a graph keeps it: by where the arrays lie."""
+    places = streams.lent((args, tuple(kwargs.items())))
+
+    def again():
+        args, kwargs = places()
+        return function(*args, **dict(kwargs))
+
+    return again
 
 
 def on_device(function):
@@ -140,10 +158,14 @@ class DeviceArray:
 
     def __getitem__(self, index):
         _refuse(index)
+        if any(a.dtype == bool for a in _arrays([_host(index)])):
+            streams.copy_to_host()  # how many are true
         return _device(_do(np.ndarray.__getitem__, (self._host, _host(index)), {}))
 
     def __setitem__(self, index, value):
         _refuse(index, value)
+        if isinstance(value, (tuple, list)):
+            raise TypeError(f"Unsupported type {type(value)}: a list is no device array")
         _do(np.ndarray.__setitem__, (self._host, _host(index), _host(value)), {}, self._host)
 
     def __len__(self):

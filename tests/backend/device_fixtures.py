@@ -20,9 +20,9 @@ def fake_cupy():
     return _cupy()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def device(fake_cupy):
-    """The real CupyBackend on the stand-in. While it is in use, ``import cupy`` finds the stand-in."""
+    """The real CupyBackend on the stand-in. To the end of the file that uses it, ``import cupy`` finds the stand-in."""
     from minicnn.backend.cupy_backend import CupyBackend
 
     with pytest.MonkeyPatch.context() as patch:

@@ -37,6 +37,7 @@ class FakeCupy(types.ModuleType):
             using_allocator=streams.using_allocator,
             get_current_stream=streams.current,
             memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            driver=types.SimpleNamespace(CUDADriverError=streams.CUDADriverError),
             compiler=types.SimpleNamespace(CompileException=CompileException),
             runtime=types.SimpleNamespace(
                 getDeviceCount=lambda: devices,
@@ -63,7 +64,7 @@ class FakeCupy(types.ModuleType):
             return a if dtype in (None, a.dtype) else a.astype(dtype)
         streams.copy_from_host()
         host = np.array([v.get() if isinstance(v, DeviceArray) else v for v in a] if isinstance(a, list) else a, dtype)
-        streams.allocate(host.nbytes)
+        streams.made(host)
         return DeviceArray(host)
 
     array = asarray
@@ -75,9 +76,12 @@ class FakeCupy(types.ModuleType):
     def empty(self, shape, dtype=float):
         """Filled with NaN, or a number nobody expects: an element that is never written shows."""
         host = np.empty(shape, dtype)
-        streams.allocate(host.nbytes)
+        streams.made(host)
         host[...] = np.nan if host.dtype.kind == "f" else 99
         return DeviceArray(host)
+
+    def empty_like(self, a):
+        return self.empty(a.shape, a.dtype)
 
     def zeros(self, shape, dtype=float):
         a = self.empty(shape, dtype)

@@ -5,11 +5,18 @@ nobody waited for is a race, and an AssertionError here. While a stream is captu
 """
 
 import time
+import weakref
 from contextlib import contextmanager
+
+import numpy as np
 
 
 class CUDARuntimeError(RuntimeError):
     """cupy.cuda.runtime.CUDARuntimeError; its message starts with CUDA's name for the error."""
+
+
+class CUDADriverError(RuntimeError):
+    """cupy.cuda.driver.CUDADriverError: the same of the driver's functions, which launch kernels."""
 
 
 class OutOfMemoryError(MemoryError):
@@ -52,8 +59,8 @@ class Device:
 class Graph:
     """cupy.cuda.Graph: what was captured, done again at every launch."""
 
-    def __init__(self, nodes):
-        self.nodes = nodes
+    def __init__(self, nodes, made):
+        self.nodes, self.made = nodes, made  # what was made while capturing stays in the graph's own pool
         self.launches = 0
 
     def launch(self, stream=None):
@@ -82,7 +89,7 @@ class Stream:
         if self.is_null:
             raise RuntimeError("cannot capture on the default (legacy) stream")
         assert self.nodes is None, "the stream is being captured already"
-        self.nodes, self.broken = [], False
+        self.nodes, self.made, self.broken = [], [], False
 
     def end_capture(self):
         nodes, self.nodes = self.nodes, None
@@ -90,7 +97,7 @@ class Stream:
             raise CUDARuntimeError("cudaErrorIllegalState: the operation cannot be performed in the present state")
         if self.broken:
             raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated: operation failed due to a previous error")
-        return Graph(nodes)
+        return Graph(nodes, self.made)
 
     def is_capturing(self):
         if self.nodes is not None and self.broken:
@@ -176,6 +183,41 @@ def allocate(size):
     if Memory.limit is not None and Memory.used + size > Memory.limit:
         raise OutOfMemoryError(size, Memory.used, Memory.limit)
     Memory.used += size
+
+
+def made(host):
+    """Account for a new array of the device's memory, given as the NumPy array that stands for it."""
+    allocate(host.nbytes)
+    if current().is_capturing():
+        current().made.append(_owner(host))
+
+
+def _owner(host):
+    """The array whose memory ``host`` is a view of."""
+    while isinstance(host.base, np.ndarray):
+        host = host.base
+    return host
+
+
+def lent(value):
+    """A function that gives back ``value``, arrays and lists of them as a graph has them: it knows where they lie, and
+    keeps no memory alive. AssertionError once that memory belongs to somebody else."""
+    if isinstance(value, (tuple, list)):
+        kind, parts = type(value), [lent(v) for v in value]
+        return lambda: kind(part() for part in parts)
+    if not isinstance(value, np.ndarray):
+        return lambda: value
+    owner, how = _owner(value), (value.shape, value.strides)
+    first, begin, dtype = value.ctypes.data, owner.ctypes.data, value.dtype
+    kept = weakref.ref(owner)
+
+    def array():
+        owner = kept()
+        assert owner is not None, "a graph uses memory that has been given back"
+        flat = owner.ravel(order="K").view(np.uint8)
+        return np.ndarray(how[0], dtype, flat, first - begin, how[1])
+
+    return array
 
 
 class MemoryPool:

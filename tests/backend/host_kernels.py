@@ -19,11 +19,21 @@ import device_stream as streams
 import numpy as np
 from device_array import DeviceArray
 
+
+def _fused_multiply_add():
+    """Options by which a · b + c is rounded once, as CUDA's compiler has it, where this processor can."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text().split() if info.exists() else []
+    return ["-mfma", "-ffp-contract=fast", "-fexpensive-optimizations"] if "fma" in flags else []
+
+
 COMPILER = shutil.which("g++") if sys.platform == "linux" else None  # fibres and linker sections are Linux's here
 HEADER = Path(__file__).with_name("cuda_on_host.h")
 SANITIZE = os.environ.get("MINICNN_SANITIZE") == "1"
-FLAGS = ["-shared", "-fPIC", "-U_FORTIFY_SOURCE", "-std=c++17", "-w"]
-FLAGS += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"] if SANITIZE else ["-O1"]
+MEMORY_CHECKED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+FLAGS = ["-O1", "-fPIC", "-U_FORTIFY_SOURCE", "-std=c++17", "-w", *_fused_multiply_add()]
+FLAGS += MEMORY_CHECKED if SANITIZE else ["-fsanitize=thread", "--param=tsan-instrument-func-entry-exit=0"]
+LINK_FLAGS = ["-shared", *(MEMORY_CHECKED if SANITIZE else [])]  # races are looked for by cuda_on_host.h, no library
 
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(([^)]*)\)')
 _SCALARS = {
@@ -49,7 +59,8 @@ class CompileException(Exception):
 class Order:
     """In which order the threads of a block run between two barriers, and the blocks of a grid."""
 
-    descending = False
+    ASCENDING, DESCENDING = 0, 1  # any other number is the seed of a random order
+    number = ASCENDING
 
 
 class RawModule:
@@ -59,11 +70,13 @@ class RawModule:
         self.launched, self.code, self.options = launched, code, options
         defines = dict(option[2:].split("=") for option in options if option.startswith("-D"))
         self.types = _SCALARS | {"real": _SCALARS[defines.get("REAL", "float")]}
-        text = re.sub(r"//.*|/\*.*?\*/", "", code)
-        self.barriers = "__syncthreads" in text
-        self.signatures = {name: _parameters(parameters) for name, parameters in _KERNEL.findall(text)}
+        self.text = re.sub(r"//.*|/\*.*?\*/", "", code)
+        self.barriers = "__syncthreads" in self.text
+        self.signatures = {name: _parameters(parameters) for name, parameters in _KERNEL.findall(self.text)}
 
     def compile(self, log_stream=None):
+        if unknown := re.search(r"\bstd::|#\s*include|\basm\b", self.text):
+            raise CompileException(f"NVRTC has no headers: {unknown[0]}", self.code, "kernel.cu", self.options)
         launchers = "\n".join(_launcher(name, types, self.barriers) for name, types in self.signatures.items())
         text = f'#include "{HEADER.name}"\n#line 1 "kernel.cu"\n{self.code}\n{launchers}\n'
         options = [o for o in self.options if not o.startswith("-std")]
@@ -72,23 +85,27 @@ class RawModule:
             folder = Path(tempfile.mkdtemp(prefix="minicnn-kernels-"))
             try:
                 (folder / "kernel.cpp").write_text(text, encoding="utf-8")
-                command = [COMPILER, *FLAGS, f"-I{HEADER.parent}", *options, "kernel.cpp", "-o", "kernel.so"]
-                done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-                if done.returncode:
-                    raise CompileException(done.stderr, self.code, "kernel.cu", self.options)
-                _built[key] = ctypes.CDLL(str(folder / "kernel.so"))
+                for command in (
+                    [*FLAGS, f"-I{HEADER.parent}", *options, "-c", "kernel.cpp", "-o", "kernel.o"],
+                    [*LINK_FLAGS, "kernel.o", "-o", "kernel.so"],
+                ):
+                    done = subprocess.run([COMPILER, *command], cwd=folder, capture_output=True, text=True)
+                    if done.returncode:
+                        raise CompileException(done.stderr, self.code, "kernel.cu", self.options)
+                _built[key] = ctypes.CDLL(str(folder / "kernel.so")), _static_memory(folder / "kernel.so")
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
-        self.library = _built[key]
+        self.library, self.static_memory = _built[key]
 
     def get_function(self, name):
         run, parameters = self.library[f"launch_{name}"], self.signatures[name]
         run.restype = ctypes.c_char_p
+        static_memory = self.static_memory.get(name, 0)
 
         def kernel(grid, block, args, *, shared_mem=0):
             assert len(args) == len(parameters), f"{name} takes {len(parameters)} arguments, got {len(args)}"
             assert 0 < np.prod(block) <= 1024 and max((*grid, 1, 1)[1:3]) <= 65535, "CUDA refuses such a launch"
-            assert min(grid) > 0 and shared_mem <= SHARED_MEMORY, "CUDA refuses such a launch"
+            assert min(grid) > 0 and static_memory + shared_mem <= SHARED_MEMORY, "CUDA refuses such a launch"
             arrays = [a for a in args if isinstance(a, DeviceArray)]
             for i, a in enumerate(arrays):
                 assert a.device == streams.Device(), f"{name}: an array lies on another device"
@@ -96,16 +113,18 @@ class RawModule:
             for parameter, a in zip(parameters, args):
                 self._check(name, *parameter, a)
 
-            def node():
+            def launch(args):
                 self._run(run, name, parameters, grid, block, args, shared_mem)
 
             graph = streams.submit()
             if graph is None:
-                node()
+                launch(args)
             else:
-                graph.append(node)
+                places = [(streams.lent(a._host), a.device) if isinstance(a, DeviceArray) else a for a in args]
+                graph.append(lambda: launch([DeviceArray(p[0](), p[1]) if isinstance(p, tuple) else p for p in places]))
             self.launched.append(name)
 
+        kernel.shared_size_bytes = static_memory
         return kernel
 
     def _run(self, run, name, parameters, grid, block, args, shared_mem):
@@ -113,7 +132,7 @@ class RawModule:
         cells = [ctypes.c_void_p(_inside(v).ctypes.data) if v.ndim else v for v in values]
         addresses = [ctypes.addressof(c) if isinstance(c, ctypes.c_void_p) else c.ctypes.data for c in cells]
         sizes = [(ctypes.c_uint * 3)(*(*size, 1, 1)[:3]) for size in (grid, block)]
-        error = run(*sizes, shared_mem, Order.descending, (ctypes.c_void_p * len(addresses))(*addresses))
+        error = run(*sizes, shared_mem, Order.number, (ctypes.c_void_p * len(addresses))(*addresses))
         assert error is None, f"{name}: {error.decode()}"
         for (type_, parameter), a, v in zip(parameters, args, values):
             if isinstance(a, DeviceArray) and "const" not in type_:
@@ -146,6 +165,16 @@ class RawModule:
         return padded
 
 
+def _static_memory(library):
+    """{kernel: bytes of its shared variables}, which a library calls _ZZ<length of the kernel's name><its name>E..."""
+    symbols = subprocess.run(["nm", "-S", library], capture_output=True, text=True, check=True).stdout
+    sizes = {}
+    for size, length, rest in re.findall(r"^\w+ (\w+) [bd] _ZZ(\d+)(\w+)$", symbols, re.MULTILINE):
+        kernel = rest[: int(length)]
+        sizes[kernel] = sizes.get(kernel, 0) + int(size, 16)
+    return sizes
+
+
 def _memory(size, dtype):
     """An array; for the sanitizer one of its own in the heap, for NumPy keeps small ones for later."""
     return np.frombuffer(bytearray(size * dtype.itemsize), dtype) if SANITIZE else np.empty(size, dtype)
@@ -170,7 +199,7 @@ def _launcher(name, parameters, barriers):
     args = ", ".join(f"*({type_}*)args[{i}]" for i, (type_, _) in enumerate(parameters))
     return (
         f'extern "C" const char* launch_{name}(\n'
-        "    const unsigned* grid, const unsigned* block, unsigned shared, bool descending, void** args) {\n"
-        f"    return cuda_on_host::launch(grid, block, shared, {'true' if barriers else 'false'}, descending,\n"
+        "    const unsigned* grid, const unsigned* block, unsigned shared, unsigned order, void** args) {\n"
+        f"    return cuda_on_host::launch(grid, block, shared, {'true' if barriers else 'false'}, order,\n"
         f"        [&] {{ {name}({args}); }});\n}}"
     )

@@ -199,15 +199,50 @@ def test_no_device(monkeypatch):
     assert backends.get("auto").name == "numpy"
 
 
-def test_a_device_that_does_not_compute(monkeypatch):
+def refusing(error):
+    def refuse(*args, **kwargs):
+        raise error
+
+    return refuse
+
+
+def no_nvrtc(cupy):
+    cupy.RawModule = refusing(RuntimeError("Failed to find the shared library libnvrtc.so.13"))
+
+
+def no_cublas(cupy):
+    cupy.ones = lambda shape, dtype: NoProducts()
+
+
+class NoProducts:
+    def __matmul__(self, other):
+        raise ImportError("libcublas.so.13: cannot open shared object file")
+
+
+def no_memory(cupy):
+    cupy.asarray = refusing(device_stand_in.OutOfMemoryError(512, 0))
+
+
+@pytest.mark.parametrize("break_it, message", [
+    (no_nvrtc, r"a kernel compiled by NVRTC fails with RuntimeError: .*libnvrtc.*; .*pip install .*minicnn\[cuda13"),
+    (no_cublas, r"a matrix product by cuBLAS fails with ImportError: libcublas.*; .*pip install .*minicnn\[cuda13"),
+    (no_memory, "a copy to the CUDA device and back fails with OutOfMemoryError: .*512 bytes.*; nvidia-smi shows"),
+])  # fmt: skip
+def test_a_device_that_does_not_compute_says_what_helps(monkeypatch, break_it, message):
     cupy = device_stand_in.FakeCupy()
-
-    def arange(n):
-        raise RuntimeError("failed to load libnvrtc.so.12")
-
-    cupy.arange = arange
+    break_it(cupy)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    with pytest.raises(BackendNotAvailableError, match=r"cannot be used: RuntimeError: .*libnvrtc.*\[ctk\]"):
+    with pytest.raises(BackendNotAvailableError, match=f"cannot be used: {message}") as caught:
+        CupyBackend()
+    backend = backends.get("auto")
+    assert (backend.name, backend.reason) == ("numpy", str(caught.value))  # all of it, on one line
+
+
+def test_a_device_that_computes_wrongly(monkeypatch):
+    cupy = device_stand_in.FakeCupy()
+    cupy.ones = cupy.zeros
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    with pytest.raises(BackendNotAvailableError, match="computes wrongly: a matrix product by cuBLAS has a wrong"):
         CupyBackend()
 
 
@@ -221,4 +256,5 @@ def test_includes_are_inlined():
 
 def test_every_overridden_primitive_is_one_of_the_reference():
     own = {name for name in vars(CupyBackend) if not name.startswith("_")}
-    assert own - {"name", "out_of_memory", "memory_error", "memory_errors", "resident"} <= set(dir(Backend))
+    not_primitives = {"name", "out_of_memory", "memory_error", "memory_errors", "device_errors", "resident"}
+    assert own - not_primitives <= set(dir(Backend))

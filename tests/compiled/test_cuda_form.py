@@ -127,9 +127,9 @@ def test_what_a_kernel_cannot_take_is_refused_by_name(device):
 
 
 def test_launches_that_cuda_has_no_room_for_are_refused(device, monkeypatch):
-    many = table._rbf_criterion(2, 200, 1, None, None, 0)(Draw(0, "float64"))
-    with pytest.raises(ValueError, match=r"rbf_criterion: a block needs 104,448 bytes of shared .* has 49,152"):
-        criterion(device, ["rbf_criterion", *many])
+    how = device.xp, "rbf.cu", "rbf_criterion", "float64", (1,), (32, 8), ()
+    with pytest.raises(ValueError, match=r"rbf_criterion: a block needs 48,769 bytes of shared .* has 48,768 left"):
+        kernels.bind(*how, shared=48_769)  # the kernel itself has 32 losses and 32 flags
     x, y, w = arrays(device, (4, 2), (33, 2), (33, 4))
     form = CudaForm(device, "float32")
     monkeypatch.setattr(kernels, "MAX_BLOCKS_DOWN", 3)
@@ -138,4 +138,3 @@ def test_launches_that_cuda_has_no_room_for_are_refused(device, monkeypatch):
     monkeypatch.setattr(kernels, "MAX_AXIS", 8)
     with pytest.raises(ValueError, match="dense: 33 rows of 2 elements are too large"):
         form.prepare("dense", x, w, None, None, y)
-

@@ -1,10 +1,12 @@
 """``fit`` takes the graph wherever there is one, and nothing but the time tells the difference."""
 
+import device_stream
 import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.errors import DivergedError
+from minicnn.compiled import prediction
+from minicnn.errors import DeviceError, DivergedError
 from minicnn.training import fit
 
 SAMPLES = 11
@@ -64,6 +66,30 @@ def test_divergence_names_epoch_and_batch(device, digits):
         trained(device, digits, rate=1e38, schedule=None)
 
 
+@pytest.mark.parametrize("error", [device_stream.CUDARuntimeError, device_stream.CUDADriverError])
+def test_a_device_lost_while_training_leaves_the_checkpoint(device, digits, monkeypatch, tmp_path, error):
+    path, launch, launched = tmp_path / "run.npz", device_stream.Graph.launch, []
+
+    def fail(*args):
+        raise error("CUDA_ERROR_ECC_UNCORRECTABLE: uncorrectable ECC error encountered")
+
+    def launch_four(graph, stream=None):  # an epoch has three batches
+        launched.append(graph)
+        if len(launched) > 4:
+            patch.setattr(device_stream.Device, "synchronize", fail)  # from then on everything fails
+            fail()
+        launch(graph, stream)
+
+    with monkeypatch.context() as patch, pytest.raises(DeviceError, match=r"the GPU failed: .*ECC error.*--resume"):
+        patch.setattr(device_stream.Graph, "launch", launch_four)
+        trained(device, digits, checkpoint=path)
+    device.synchronize()
+    expected, history, _ = trained("numpy", digits)
+    state, resumed, _ = trained("numpy", digits, resume=path)
+    assert [record["epoch"] for record in resumed] == [record["epoch"] for record in history] == [1, 2]
+    assert_same(state, expected, 1e-9)
+
+
 def test_augmented_images_change_and_the_graph_does_not(device, digits):
     def upside_down(images, rng, backend):
         return images[:, ::-1].copy()
@@ -87,14 +113,32 @@ def test_what_has_no_graph_trains_all_the_same(device, digits):
     assert "next_step" not in device.xp.launched
 
 
-def test_prediction_on_the_device_says_what_numpy_says(device):
+@pytest.mark.parametrize("part", [300, 120])
+def test_prediction_on_the_device_says_what_numpy_says(device, monkeypatch, part):
+    """In one part; in two and a shorter one, without a word to the host in between."""
+    monkeypatch.setattr(prediction, "GPU_PART", part)
     images = mc.data.load_sample()[0].images[:300]
     net = mc.models.lenet_modern(rng=0, dtype="float64")
     expected = net.forward(net.input(images))
+    net.to(device)
     del device.xp.launched[:]
-    said = net.to(device).outputs(images)
-    assert "convolution" in device.xp.launched
+    with monkeypatch.context() as patch:
+        patch.setattr(device_stream, "copy_to_host", lambda: pytest.fail("something waits for the device"))
+        said = net.outputs(images)
+    assert device.xp.launched.count("gather") == -(-300 // part)
     np.testing.assert_allclose(device.to_numpy(said), expected, rtol=0, atol=1e-12)
+
+
+def test_evaluation_on_the_device_says_what_numpy_says(device):
+    digits = mc.data.load_sample()[1].subset(slice(260))
+    net, loss = mc.models.lenet5(rng=0, dtype="float64"), mc.losses.MAPLoss()
+    expected = mc.training.evaluate(net, digits, loss)
+    net.to(device)
+    del device.xp.launched[:]
+    result = mc.training.evaluate(net, digits, loss)
+    assert "gather" in device.xp.launched  # bytes go to the device and are preprocessed there
+    assert result.loss == pytest.approx(expected.loss, rel=1e-10)
+    np.testing.assert_array_equal(result.confusion, expected.confusion)
 
 
 @pytest.mark.parametrize("optimizer", [mc.optim.Adam, lambda p: mc.optim.AdamW(p, amsgrad=True)], ids=["Adam", "AdamW"])

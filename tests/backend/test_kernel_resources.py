@@ -1,0 +1,78 @@
+"""Every kernels/cuda/*.cu compiles with NVRTC, through CuPy's own code, for four generations of GPUs; needs no GPU.
+
+tests/benchmarks/kernel_resources.py asks the compiler. Skipped where CuPy or NVRTC is missing.
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from minicnn.backend import kernels
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TABLE = json.loads((BENCHMARKS / "results" / "kernel_resources.json").read_text(encoding="utf-8"))
+
+
+def _script():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        spec = importlib.util.spec_from_file_location("kernel_resources", BENCHMARKS / "kernel_resources.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+resources = _script()
+OBSTACLE = resources.obstacle()  # asked now, before a test puts its stand-in in CuPy's place
+with_nvrtc = pytest.mark.skipif(OBSTACLE is not None, reason=f"no NVRTC: {OBSTACLE}")
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """{architecture: {dtype: {kernel: numbers}}}; a warning of the compiler is an error."""
+    return resources.measured()
+
+
+def each(results):
+    for architecture, by_type in results.items():
+        for dtype, by_name in by_type.items():
+            for name, numbers in by_name.items():
+                yield f"{name} in {dtype} for sm_{architecture}", numbers
+
+
+@with_nvrtc
+def test_no_kernel_spills_or_crowds_a_multiprocessor(compiled):
+    """Every GPU since Turing has 65,536 registers a multiprocessor: room for two blocks of 256 threads, at least."""
+    assert set(compiled) == set(resources.ARCHITECTURES)
+    for words, numbers in each(compiled):
+        assert numbers["spilled"] == numbers["stack"] == 0, f"{words} keeps registers in memory"
+        assert 0 < numbers["registers"] <= 65_536 // (2 * kernels.THREADS), words
+        assert numbers["shared"] <= kernels.SHARED_MEMORY, words
+
+
+@with_nvrtc
+def test_the_table_of_registers_and_memory_is_true(compiled):
+    """tests/benchmarks/kernel_resources.py writes it; another NVRTC may give other registers."""
+    for (words, numbers), (known_words, known) in zip(each(compiled), each(TABLE["kernels"]), strict=True):
+        assert words == known_words
+        assert numbers["shared"] == known["shared"], words
+        if resources.version() == TABLE["nvrtc"]:
+            assert numbers == known, f"{words}: write the table again"
+
+
+@with_nvrtc
+def test_a_warning_is_an_error(monkeypatch):
+    monkeypatch.setattr(kernels, "source", lambda file: 'extern "C" __global__ void f(int a) { int unused; }')
+    with pytest.raises(RuntimeError, match=r"f.cu \(float32, sm_75\): [^\0]*unused"):
+        resources.measured(["f.cu"])
+
+
+@pytest.mark.parametrize("dtype", resources.REALS)
+def test_the_stand_in_counts_shared_memory_as_cudas_compiler_does(fake_cupy, dtype):
+    for file in resources.files():
+        module = kernels.compiled(fake_cupy, file, dtype)
+        for name in module.signatures:
+            known = TABLE["kernels"]["90"][dtype][name]["shared"]
+            assert module.get_function(name).shared_size_bytes == known, name

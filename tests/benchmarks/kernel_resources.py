@@ -1,0 +1,122 @@
+"""Registers and memory of every CUDA kernel, as CUDA's own compiler (NVRTC, with ptxas) gives them; needs no GPU.
+
+    python tests/benchmarks/kernel_resources.py --output tests/benchmarks/results/kernel_resources.json
+
+Compiles each kernels/cuda/*.cu through CuPy, as training does, for float32 and float64 and GPUs of four generations.
+Prints a table for Hopper and writes all numbers as JSON. Needs cupy and NVRTC (nvidia-cuda-nvrtc).
+"""
+
+import argparse
+import functools
+import io
+import itertools
+import json
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from minicnn.backend import kernels
+from minicnn.files import atomic_write
+
+ARCHITECTURES = ("75", "80", "90", "100")
+"""Turing, Ampere, Hopper, Blackwell."""
+
+REALS = {"float32": "float", "float64": "double"}
+
+_KERNEL = re.compile(r"Compiling entry function '(\w+)'")
+_NUMBERS = {
+    "registers": re.compile(r"Used (\d+) registers"),
+    "shared": re.compile(r"(\d+) bytes smem"),
+    "stack": re.compile(r"(\d+) bytes stack frame"),
+    "spilled": re.compile(r"(\d+) bytes spill stores"),
+}
+
+
+def files():
+    return sorted(entry.name for entry in kernels.folder().iterdir() if entry.name.endswith(".cu"))
+
+
+@functools.cache
+def obstacle():
+    """Why nothing can be compiled here, in words; None if it can."""
+    try:
+        version()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def version():
+    """NVRTC's, major and minor."""
+    from cupy.cuda import nvrtc
+
+    return ".".join(map(str, nvrtc.getVersion()))
+
+
+def compiled(file, dtype, architecture):
+    """{kernel: {registers, shared, stack, spilled}} of a thread or block, the last three in bytes.
+
+    Raises RuntimeError for what the compiler warns of.
+    """
+    from cupy.cuda import compiler
+
+    log, options = io.StringIO(), ("-std=c++14", f"-DREAL={REALS[dtype]}", "--ptxas-options=-v")
+    compiler.compile_using_nvrtc(kernels.source(file), options, architecture, log_stream=log)
+    if "warning" in log.getvalue():
+        raise RuntimeError(f"{file} ({dtype}, sm_{architecture}): {log.getvalue()}")
+    _, *parts = _KERNEL.split(log.getvalue())  # name, words, name, words, ...
+    return {name: _numbers(words) for name, words in zip(parts[::2], parts[1::2])}
+
+
+def _numbers(words):
+    found = {key: pattern.search(words) for key, pattern in _NUMBERS.items()}
+    return {key: int(match[1]) if match else 0 for key, match in found.items()}
+
+
+def measured(names=None):
+    """{architecture: {dtype: {kernel: numbers}}} of these files, by default all."""
+    from cupy.cuda import compiler
+
+    jobs = list(itertools.product(names or files(), REALS, ARCHITECTURES))
+
+    def target(architecture):  # CuPy would ask the device
+        return f"-arch=sm_{architecture}", "cubin"
+
+    with mock.patch.object(compiler, "_get_arch_for_options_for_nvrtc", target), ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda job: compiled(*job), jobs))
+    every = {architecture: {dtype: {} for dtype in REALS} for architecture in ARCHITECTURES}
+    for (_, dtype, architecture), found in zip(jobs, results):
+        every[architecture][dtype].update(found)
+    return every
+
+
+def table(results, architecture):
+    """Two lines of head, then one a kernel, in Markdown."""
+    by_type = results["kernels"][architecture]
+    lines = [f"| sm_{architecture} | registers a thread | shared memory a block |", "|---|---|---|"]
+    for name, single in sorted(by_type["float32"].items()):
+        double = by_type["float64"][name]
+        lines.append(f"| `{name}` | {single['registers']} ({double['registers']}) "
+                     f"| {single['shared']:,} ({double['shared']:,}) |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", metavar="FILE", help="write all numbers there as JSON")
+    args = parser.parse_args(arguments)
+    if obstacle() is not None:
+        raise SystemExit(f"nothing to compile with: {obstacle()}")
+    results = {"nvrtc": version(), "kernels": measured()}
+    if args.output:
+        with atomic_write(args.output, "w") as file:
+            json.dump(results, file, indent=1)
+    print(f"NVRTC {results['nvrtc']}, float32 and, in brackets, float64:\n\n{table(results, '90')}")
+
+
+if __name__ == "__main__":
+    main()
