@@ -21,6 +21,9 @@ class Optimizer:
     state = ()
     """Names of the attributes that a checkpoint keeps."""
 
+    at_least_0 = ()
+    """Names of those of them that are never negative, as counts and sums of squares are."""
+
     def __init__(self, parameters, lr):
         self.parameters = list(parameters)
         if not self.parameters:
@@ -62,10 +65,19 @@ class Optimizer:
 
     def load_state_dict(self, mapping, asarray):
         """Set it from what ``state_dict`` returned; ValueError if that is another network's or another kind's."""
-        expected = {name: a.shape for name, a in self.state_dict(lambda v: np.empty(v.shape)).items()}
+        own = self.state_dict(lambda v: np.empty(v.shape, v.dtype))
+        expected = {name: a.shape for name, a in own.items()}
         given = {name: tuple(a.shape) for name, a in mapping.items()}
         if given != expected:
             raise ValueError(f"optimizer state has arrays {given}, this optimizer needs {expected}")
+        for name, array in mapping.items():
+            if array.dtype.kind != own[name].dtype.kind:
+                raise ValueError(f"optimizer state has {array.dtype} as {name}, this optimizer needs {own[name].dtype}")
+            with np.errstate(over="ignore"):
+                if not np.isfinite(array.astype(own[name].dtype)).all():
+                    raise ValueError(f"optimizer state has numbers in {name} that are not finite as {own[name].dtype}")
+            if name.rstrip("0123456789") in self.at_least_0 and array.size and not array.min() >= 0:
+                raise ValueError(f"optimizer state has a negative number in {name}")
         for name in self.state:
             value = getattr(self, name)
             if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What training asks of a loss and of an optimizer, looked at before it begins.
+"""What training asks of a loss, an optimizer and data, looked at before it begins.
 
     loss        forward(outputs, labels) -> float        outputs (classes, N) or whatever the network makes, labels (N,)
                 backward() -> dL/doutputs                an array of the outputs' shape and dtype
@@ -17,9 +17,27 @@ import numbers
 
 from minicnn import losses, optim
 from minicnn.layers.parts import evaluating
+from minicnn.network import Sequential
 
 TRIAL = 2
 """Samples that a loss of the user's own is tried on."""
+
+
+def check_network(network):
+    """TypeError unless ``network`` is a Sequential, which alone has a vector of parameters and predicts."""
+    if not isinstance(network, Sequential):
+        raise TypeError(f"network must be a minicnn.Sequential, got {type(network).__name__}")
+
+
+def check_dataset(name, dataset):
+    """TypeError or ValueError unless ``dataset`` has images and as many labels, at least one."""
+    images, labels = getattr(dataset, "images", None), getattr(dataset, "labels", None)
+    if not (hasattr(images, "shape") and hasattr(labels, "shape")):
+        raise TypeError(f"{name} must be a Dataset, with arrays of images and labels, got {type(dataset).__name__}")
+    if not len(labels):
+        raise ValueError(f"{name} is empty: there is nothing to {'learn from' if name == 'train' else 'evaluate'}")
+    if tuple(labels.shape) != tuple(images.shape[:1]):
+        raise ValueError(f"{name}: labels must have shape ({len(images)},) to go with images, got {labels.shape}")
 
 
 def check_loss(loss, network, dataset):
