@@ -43,8 +43,8 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
 
     Ctrl-C, SIGTERM and SIGHUP end after the current batch, with a checkpoint, and set ``history.interrupted`` and
     ``history.signal``. A loss or weight that is not finite raises DivergedError and leaves the last checkpoint as it
-    was. Files of an earlier run in the same places are set aside (NAME.old) until the new ones are there. What cannot
-    be written is an OSError before training begins; a checkpoint that is damaged, or of other data, batches or
+    was. Files of an earlier run in the same places are set aside (.NAME.earlier) until the new ones are there. What
+    cannot be written is an OSError before training begins; a checkpoint that is damaged, or of other data, batches or
     criteria, a CheckpointError before anything is changed.
     """
     epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)

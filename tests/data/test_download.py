@@ -1,16 +1,22 @@
 """Downloads, from a server on this machine: mirrors in turn, contents checked, nothing left half-written."""
 
+import contextlib
 import gzip
 import http.server
 import socket
+import sys
 import threading
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 
 from minicnn.data import download, load_mnist, write_idx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stress"))
+import servers
+from servers import MISBEHAVING, head
 
 NAMES = list(download.FILES)
 
@@ -237,85 +243,29 @@ def test_reasons_are_short():
 
 @pytest.fixture
 def raw():
-    """raw(answer) -> the URL of a server that answers every connection by answer(socket), which it then closes."""
-    servers, threads, stop = [], [], threading.Event()
-
-    def serve(answer):
-        server = socket.create_server(("127.0.0.1", 0))
-        server.settimeout(0.05)
-        servers.append(server)
-
-        def run():
-            while not stop.is_set():
-                try:
-                    connection, _ = server.accept()
-                except TimeoutError:
-                    continue
-                with connection:
-                    connection.settimeout(5)
-                    try:
-                        if connection.recv(65536):  # nothing: only looked whether somebody is there
-                            answer(connection)
-                    except OSError:
-                        pass  # given up on
-
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
-        return f"http://127.0.0.1:{server.getsockname()[1]}/a/"
-
-    serve.stop = stop
-    yield serve
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for server in servers:
-        server.close()
-
-
-def head(*lines, status="200 OK"):
-    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode("latin-1")
-
-
-MISBEHAVING = {
-    "a length that is no number": head("Content-Length: abc") + b"hello",
-    "a negative length": head("Content-Length: -5") + b"hello",
-    "a redirection to nowhere": head("Location: http://[", status="302 Found"),
-    "a redirection to a file": head("Location: file:///etc/passwd", status="302 Found"),
-    "a redirection to no port": head("Location: http://127.0.0.1:abc/", status="302 Found"),
-    "a redirection with control characters": head("Location: http://127.0.0.1/\x1b[2J", status="302 Found"),
-    "no HTTP at all": b"SSH-2.0-OpenSSH_9\r\n",
-    "nothing": b"",
-    "a status that is none": b"HTTP/1.1 abc\r\n\r\n",
-    "a chunk that is none": head("Transfer-Encoding: chunked") + b"zzz\r\nhello\r\n",
-    "headers without end": head(*[f"X-{i}: x" for i in range(1000)]),
-    "a promise of 3 GB": head("Content-Length: 3000000000") + b"\0" * 1000,
-    "control characters": head(status="503 \x1b[2J\x1b]0;hello\x07 gone"),
-}
+    """raw(answer) -> the URL of a server that answers so, see ``servers.RawServer``."""
+    with contextlib.ExitStack() as stack:
+        yield lambda answer: stack.enter_context(servers.RawServer(answer)).url
 
 
 @pytest.mark.parametrize("fault", MISBEHAVING)
 def test_whatever_a_server_says_the_next_mirror_is_asked(raw, server, mirrors, arrays, fault):
-    mirrors(raw(lambda connection: connection.sendall(MISBEHAVING[fault])), server.mirror("b"))
+    mirrors(raw(servers.says(MISBEHAVING[fault])), server.mirror("b"))
     train, _ = load_mnist()
     assert np.array_equal(train.images, arrays[NAMES[0]])
 
 
 @pytest.mark.parametrize("fault", MISBEHAVING)
 def test_whatever_a_server_says_the_reason_is_printable(raw, mirrors, fault):
-    mirrors(raw(lambda connection: connection.sendall(MISBEHAVING[fault])))
+    mirrors(raw(servers.says(MISBEHAVING[fault])))
     train, _ = load_mnist()
     assert train.is_sample and train.source.isprintable()
 
 
 @pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", head("Content-Length: 1000")], ids=["head", "contents"])
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(raw, mirrors, monkeypatch, start):
-    def drip(connection):
-        connection.sendall(start)
-        while not raw.stop.wait(0.05):
-            connection.sendall(b"x")
-
     monkeypatch.setattr(download, "FILE_SECONDS", 0.5)
-    mirrors(raw(drip))
+    mirrors(raw(servers.drip(start)))
     begun = time.monotonic()
     assert "not done within 0.5 s" in load_mnist()[0].source
     assert time.monotonic() - begun < 10
@@ -323,24 +273,13 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(raw, mirrors, monke
 
 
 def test_a_body_without_end_is_left_at_the_size_of_the_largest_file(raw, mirrors, monkeypatch):
-    sent = []
-
-    def flood(connection):
-        connection.sendall(head())
-        while True:
-            connection.sendall(bytes(1 << 16))
-            sent.append(1 << 16)
-
     monkeypatch.setattr(download, "MOST_BYTES", 1 << 20)
-    mirrors(raw(flood))
+    mirrors(raw(servers.flood))
     assert "the server sends more than 1,048,576 bytes, which no file has" in load_mnist()[0].source
-    assert sum(sent) < 64 << 20  # what the system buffers
 
 
 def test_an_archive_that_unpacks_to_gigabytes_is_not_unpacked(raw, mirrors):
-    header = b"\0\0\x08\x03" + (2**11).to_bytes(4, "big") * 3
-    bomb = gzip.compress(header + bytes(1 << 20))
-    mirrors(raw(lambda connection: connection.sendall(head(f"Content-Length: {len(bomb)}") + bomb)))
+    mirrors(raw(servers.says(MISBEHAVING["a bomb"])))
     assert "its header asks for 8,589,934,608 bytes, at most 48,000,000 are allowed" in load_mnist()[0].source
 
 

@@ -115,7 +115,7 @@ def test_a_killed_run_leaves_no_checkpoint_of_an_earlier_run_to_go_on_from(tmp_p
     with monkeypatch.context() as patch:
         after_steps(patch, 1, lambda: there.extend(sorted(p.name for p in tmp_path.iterdir())))
         fit(network(1), checkpoint=path, history=log, epochs=1)
-    assert there == ["c.npz.old", "history.jsonl.old"]  # had it been killed there, nothing could be mistaken
+    assert there == [".c.npz.earlier", ".history.jsonl.earlier"]  # had it been killed there, nothing could be mistaken
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.npz", "history.jsonl"]
     assert len(read_facts(path)[1]["progress"]["records"]) == len(History.load(log)) == 1
 
