@@ -11,7 +11,9 @@ from pathlib import Path
 from minicnn.files import atomic_write
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "stress"))
 import error_rates
+import tally
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
@@ -90,10 +92,16 @@ def modern():
     return "\n".join(rows)
 
 
+def stress():
+    """Faults, how often each was tried, and what came of it."""
+    return tally.table(load("stress.json"))
+
+
 def main():
     path = ROOT / "README.md"
     text = path.read_text(encoding="utf-8")
-    for name, table in (("speed", speed), ("errors", errors), ("trials", trials), ("modern", modern)):
+    tables = ("speed", speed), ("errors", errors), ("trials", trials), ("modern", modern), ("stress", stress)
+    for name, table in tables:
         pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
         text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
         if count != 1:

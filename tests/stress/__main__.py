@@ -9,6 +9,7 @@ Needs a system with fork and /proc. Servers are on this machine only; nothing is
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ import damaged_idx
 import kills
 import numpy as np
 import servers
-from tally import dumps, table
+from tally import added, dumps, table
 
 from minicnn.files import atomic_write
 
@@ -49,15 +50,17 @@ def main(arguments=None):
         with tempfile.TemporaryDirectory() as folder:
             rng, count = np.random.default_rng([args.seed, *name.encode()]), max(1, round(args.share * trials))
             tally = make(rng, count, Path(folder))
-        tally.about |= {"seed": args.seed, "seconds": round(time.monotonic() - started)}
+        tally.about |= {"seeds": [args.seed], "seconds": round(time.monotonic() - started)}
         print(f"{tally.fault}: {tally.numbers()}, {tally.about}", file=sys.stderr, flush=True)
         results.append({"name": name, **tally.to_dict()})
         if not tally.good:
             bad.append(f"{tally.fault}\n" + "\n".join(tally.notes))
     print(table(results))
     if args.output:
+        rows = {row["name"]: row for row in json.loads(args.output.read_text())} if args.output.exists() else {}
+        rows |= {row["name"]: added(rows.get(row["name"]), row) for row in results}
         with atomic_write(args.output, "w") as file:
-            file.write(dumps(results))
+            file.write(dumps([rows[name] for name in FAULTS if name in rows]))
     print("\n\n".join(bad), end="\n" if bad else "")
     return 1 if bad else 0
 
@@ -68,7 +71,8 @@ def parse(arguments):
                         help=f"which, of {', '.join(FAULTS)} (default: all)")  # fmt: skip
     parser.add_argument("--share", type=float, default=1.0, help="of the trials (default: all of them)")
     parser.add_argument("--seed", type=int, default=0, help="other seeds, other trials (default: %(default)s)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where the table goes as JSON")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where the table goes as JSON, added to trials of "
+                        "other seeds that are there already")  # fmt: skip
     return parser.parse_args(arguments)
 
 

@@ -36,7 +36,7 @@ ARRAYS = [
 ODD = [None, True, False, -1, 0, 1, 2, 3, 6, 2**40, 2**63, 2**70, -(2**40), 0.5, -0.5, 1.0, 1e300, float("nan"),
        float("inf"), "", "x", "numpy", "float32", "float64", "mean", "sum", "int8", b"x", "\0", "\udc80", [], [1],
        [1, 2], [[0], [1]], [[0, 0]], [[]], (), (2, 3), (1, 6, 6), (0, 1), (2, -1), {}, {"a": 1}, {"a": None}, set(),
-       slice(None), np.float32(1), np.int64(2), np.bool_(True), np.datetime64("2020-01-01"), object, object(), print,
+       slice(None), np.float32(1), np.int64(2), np.bool_(True), np.datetime64("2020-01-01"), object, object(), repr,
        len, int,
        lambda *given: given, lambda *given: None, lambda *given: 1 / 0 if len(given) > 9 else 0.1, 1 + 2j, range(3),
        Ellipsis, NotImplemented, "nowhere/at/all", ".", "/", Path("x.npz")]  # fmt: skip
@@ -73,7 +73,8 @@ MAKERS = [mc.Conv2d, mc.Subsampling, mc.MaxPool2d, mc.AvgPool2d, mc.Linear, mc.R
           mc.optim.Adam, mc.optim.AdamW, mc.optim.StochasticDiagonalLM, mc.optim.schedules.Cosine,
           mc.optim.schedules.StepTable, mc.data.Dataset, mc.data.Distortion, mc.data.Pixels, mc.backend.get,
           mc.data.batch_indices, mc.data.read_idx, mc.data.write_idx, mc.data.load_mnist, History, History.load,
-          read_facts, mc.training.evaluate]  # fmt: skip
+          read_facts, mc.training.evaluate, mc.models.lenet5, mc.models.lenet_modern, mc.inspect.trace,
+          mc.inspect.UpdateRatios, mc.compiled.thread_count]  # fmt: skip
 
 METHODS = {
     "layer": (LAYERS, ("forward", "backward", "to", "train", "__call__", "connections")),

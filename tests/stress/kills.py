@@ -4,25 +4,29 @@ Every run is a process forked from this one, so that a trial takes no more than 
 is looked at, the run goes on, and in the end its weights are compared with those of a run that nothing happened to.
 """
 
+import importlib
 import importlib.util
 import os
 import resource
 import signal
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tally import Tally
 
 import minicnn as mc
+from minicnn import files
 from minicnn.training import History, read_facts
 
 EPOCHS, SECONDS = 3, 60
 """Epochs of a run, and how long it may take at most."""
 
 STEPS = ("tempfile.mkstemp", "os.fsync", "os.chmod", "os.replace", "os.unlink", "os.listdir")
-"""What writing a file consists of: a process is killed just before or just after one of these."""
+"""What writing a file consists of: a process is killed just before or just after one of these, or in the midst of its
+bytes."""
 
 
 def train(folder, seed=0, epochs=EPOCHS, on_epoch=None, threads=1):
@@ -51,8 +55,8 @@ def forked(work):
         except KeyboardInterrupt:
             status = 130
         except OSError as error:
-            print(f"OSError {error}", flush=True)
             status = 98
+            print(f"OSError {error}", flush=True)
         except BaseException as error:  # whatever it is, this process must not go on as its parent
             print(f"foreign {type(error).__name__}: {error}", flush=True)
         finally:
@@ -181,10 +185,15 @@ def kill_while_writing(rng, trials, folder):
     while tally.trials < trials:
         run = Run(tally, folder, rng)
         for _ in range(int(rng.integers(1, 4))):
-            step, after, count = STEPS[rng.integers(len(STEPS))], bool(rng.integers(2)), int(rng.integers(1, 9))
-            what = f"{'after' if after else 'before'} {step}, the {count}th time"
+            if rng.random() < 0.4:
+                count = int(rng.integers(1, 150))
+                what, before = f"in the midst of the {count}th piece", partial(kill_in_the_midst, count)
+            else:
+                step, after, count = STEPS[rng.integers(len(STEPS))], bool(rng.integers(2)), int(rng.integers(1, 9))
+                what = f"{'after' if after else 'before'} {step}, the {count}th time"
+                before = partial(kill_at, step, after, count)
             tally.trials += 1
-            if ended(run.begin(lambda: kill_at(step, after, count))) == (None, None):  # noqa: B023
+            if ended(run.begin(before)) == (None, None):
                 tally.note("hung", what)
             run.check(what)
         run.complete(what, whole)
@@ -207,6 +216,38 @@ def kill_at(step, after, count):
         return result
 
     setattr(module, name, killing)
+
+
+def kill_in_the_midst(count):
+    """Make this process kill itself when half of the so manieth piece of a file is written."""
+    pieces = []
+
+    class Dying:
+        def __init__(self, file):
+            self.file = file
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def writelines(self, lines):
+            for line in lines:
+                self.write(line)
+
+        def write(self, piece):
+            pieces.append(len(piece))
+            if len(pieces) == count:
+                self.file.write(piece[: len(piece) // 2])
+                self.file.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return self.file.write(piece)
+
+    files.open = lambda *arguments, **named: Dying(open(*arguments, **named))
 
 
 def stops(rng, trials, folder):
@@ -238,6 +279,8 @@ def full_disks(rng, trials, folder):
         run = Run(tally, folder, rng)
         limit = int(rng.integers(0, 2 * size))
         tally.trials += 1
+        if rng.random() < 0.7:  # something is there already that must stay
+            ended(run.begin(lambda: kill_at("os.replace", True, 2)))
 
         def limited(limit=limit):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

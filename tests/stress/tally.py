@@ -49,5 +49,13 @@ def table(results):
     return "\n".join(rows)
 
 
+def added(old, new):
+    """Two results of the same fault as one, or the new one alone where the old one has its seed."""
+    if old is None or set(new["seeds"]) & set(old["seeds"]):
+        return new
+    sums = {name: old[name] + value for name, value in new.items() if isinstance(value, int)}
+    return {**new, **sums, "seeds": old["seeds"] + new["seeds"]}
+
+
 def dumps(results):
     return json.dumps(results, indent=1) + "\n"
