@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import numbers
 
 import numpy as np
 
@@ -75,7 +76,12 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             text = f"{what} in epoch {run.epoch + 1}, batch {run.batch}, at lr {optimizer.lr:g}: try a smaller lr"
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
-    rate = schedule or (lambda epoch: optimizer.lr)
+    def rate(epoch):
+        lr = optimizer.lr if schedule is None else schedule(epoch)
+        if not isinstance(lr, numbers.Real):
+            raise TypeError(f"schedule must return a learning rate, got {lr!r}")
+        return lr
+
     network.train()
     with places, training_steps(network, loss, optimizer, train, batch_size, threads) as steps, Stop() as stop:
         while run.epoch < epochs and not stop.requested:

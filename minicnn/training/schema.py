@@ -92,7 +92,8 @@ def check_progress(progress, task, complete):
     if not {"samples", "batch_size"} <= set(task):
         raise CheckpointError("is damaged: its task must name samples and batch_size")
     epoch, batch, count = progress["epoch"], progress["batch"], progress["count"]
-    if [record.get("epoch") for record in progress["records"]] != list(range(1, epoch + 1)):
+    numbers = [record.get("epoch") for record in progress["records"]]
+    if len(numbers) != epoch or numbers != list(range(1, epoch + 1)):
         raise CheckpointError(f"is damaged: after {epoch} epochs it must have a record of each, in order")
     if batch >= math.ceil(task["samples"] / task["batch_size"]) or count != batch * task["batch_size"]:
         raise CheckpointError(f"is damaged: {batch} batches of the running epoch do not go with {count} of "

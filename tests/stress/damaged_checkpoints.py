@@ -7,6 +7,7 @@ with right checksums, the wrong must be refused. After a refusal network, optimi
 import copy
 import io
 import json
+import resource
 import warnings
 import zipfile
 
@@ -47,6 +48,9 @@ def write_one(path):
                     threads=1, progress=False, config={"lr": 0.01, "name": "a run"})  # fmt: skip
     return read_facts(path)
 
+
+MOST_GROWTH = 200
+"""Megabytes that the process may grow by, whatever a file of some kilobytes says."""
 
 # ------------------------------------------------------------------------------------------- bytes
 
@@ -227,6 +231,7 @@ def made_anew(rng, arrays, facts):
 def run(rng, trials, folder):
     """Damage a checkpoint so many times, each time anew -> Tally."""
     tally = Tally("checkpoint, damaged", about={"of them made anew with something wrong in it": 0, "refused": 0})
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     path, damaged = folder / "whole.npz", folder / "damaged.npz"
     arrays, facts = write_one(path)
     whole = path.read_bytes()
@@ -271,6 +276,9 @@ def run(rng, trials, folder):
                 tally.note("foreign", what, error)
         if state_of(net, optimizer) != before:
             net, optimizer = subject(2)
+        if (grown := (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) // 1024) > MOST_GROWTH:
+            tally.note("wrong", f"{what}: memory grew by {grown} MB")
+            memory += grown * 1024
     return tally
 
 

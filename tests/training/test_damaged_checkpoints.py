@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -115,6 +116,17 @@ def test_facts_that_cannot_be(saved, tmp_path, place):
     del inner[last]
     save_npz(tmp_path / "d.npz", arrays, facts)
     assert refused(tmp_path / "d.npz", "d.npz")
+
+
+def test_a_number_of_epochs_beyond_all_memory_is_not_counted_up(saved, tmp_path):
+    _, arrays, facts = saved
+    save_npz(tmp_path / "d.npz", arrays, {**facts, "progress": {**facts["progress"], "epoch": 2**31}})
+    tracemalloc.start()
+    try:
+        assert refused(tmp_path / "d.npz", "after 2147483648 epochs it must have a record of each")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_state_that_would_make_a_generator_read_beyond_its_memory(saved, tmp_path):

@@ -164,6 +164,12 @@ def test_what_is_no_data_set_is_refused(how):
         mc.training.evaluate(network(), [1, 2])
 
 
+@pytest.mark.parametrize("lr", [None, "0.1", (0.1,), np.full(1, 0.1)])
+def test_a_schedule_that_returns_no_number_is_refused(lr):
+    with pytest.raises(TypeError, match="schedule must return a learning rate, got"):
+        fit(schedule=lambda epoch: lr)
+
+
 def test_what_is_no_network_is_refused():
     layer = mc.Linear(784, 10, rng=0)
     with pytest.raises(TypeError, match=r"network must be a minicnn\.Sequential, got Linear"):
