@@ -68,6 +68,8 @@ class Steps:
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""
+        if not (hasattr(images, "shape") and hasattr(images, "dtype")):
+            raise TypeError(f"images must be an array, got {type(images).__name__}")
         if images.shape != self.images.shape or images.dtype != np.uint8:
             raise ValueError(f"images must be uint8 {self.images.shape}, got {images.dtype} {images.shape}")
         self.images = images

@@ -15,7 +15,7 @@ from minicnn.training.history import History
 from minicnn.training.places import Places
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import Bar, Progress, Stop, tell
-from minicnn.training.protocol import check_dataset, check_loss, check_network, check_optimizer
+from minicnn.training.protocol import check_config, check_dataset, check_loss, check_network, check_optimizer
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
 
@@ -50,6 +50,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     """
     epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
     check_network(network)
+    check_config(config)
     check_dataset("train", train)
     if test is not None:
         check_dataset("test", test)

@@ -13,7 +13,9 @@
 """
 
 import copy
+import json
 import numbers
+from collections.abc import Mapping
 
 from minicnn import losses, optim
 from minicnn.layers.parts import evaluating
@@ -38,6 +40,16 @@ def check_dataset(name, dataset):
         raise ValueError(f"{name} is empty: there is nothing to {'learn from' if name == 'train' else 'evaluate'}")
     if tuple(labels.shape) != tuple(images.shape[:1]):
         raise ValueError(f"{name}: labels must have shape ({len(images)},) to go with images, got {labels.shape}")
+
+
+def check_config(config):
+    """TypeError or ValueError unless ``config`` is a mapping, or None, that JSON can hold."""
+    if not isinstance(config, (Mapping, type(None))):
+        raise TypeError(f"config must be a mapping, got {type(config).__name__}")
+    try:
+        json.dumps(config)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"config must be what JSON can hold: {error}") from None
 
 
 def check_loss(loss, network, dataset):

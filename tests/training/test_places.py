@@ -170,6 +170,19 @@ def test_a_schedule_that_returns_no_number_is_refused(lr):
         fit(schedule=lambda epoch: lr)
 
 
+@pytest.mark.parametrize("images", [None, 3, [1, 2]])
+def test_distortions_that_return_no_images_are_refused(images):
+    with pytest.raises(TypeError, match="images must be an array, got"):
+        fit(augment=lambda *given: images)
+
+
+@pytest.mark.parametrize("config", [3, "settings", {"a": object()}, {"a": {1, 2}}])
+def test_settings_that_cannot_be_kept_are_found_before_the_first_step(tmp_path, monkeypatch, config):
+    after_steps(monkeypatch, 1, lambda: pytest.fail("a step was taken"))
+    with pytest.raises(TypeError, match="config must be"):
+        fit(checkpoint=tmp_path / "c.npz", config=config)
+
+
 def test_what_is_no_network_is_refused():
     layer = mc.Linear(784, 10, rng=0)
     with pytest.raises(TypeError, match=r"network must be a minicnn\.Sequential, got Linear"):
