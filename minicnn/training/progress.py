@@ -101,20 +101,23 @@ class Bar:
     """
 
     def __init__(self, run, epochs, total, shown):
-        out = None if sys.stderr is None else _Lenient(sys.stderr)
-        self.bar = tqdm(desc=f"epoch {run.epoch + 1}/{epochs}", total=total, initial=run.count, unit=" images",
-                        unit_scale=True, mininterval=0.5, file=out, disable=not shown or out is None)  # fmt: skip
+        self.bar = None  # tqdm itself holds a lock that processes share: one killed in it would stop all others
+        if shown and sys.stderr is not None:
+            self.bar = tqdm(desc=f"epoch {run.epoch + 1}/{epochs}", total=total, initial=run.count, unit=" images",
+                            unit_scale=True, mininterval=0.5, file=_Lenient(sys.stderr))  # fmt: skip
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def update(self, count, text=None):
-        self.bar.update(count)
-        if text is not None:
-            self.bar.set_postfix_str(text, refresh=False)
+        if self.bar is not None:
+            self.bar.update(count)
+            if text is not None:
+                self.bar.set_postfix_str(text, refresh=False)
 
 
 class _Lenient:

@@ -223,3 +223,9 @@ def test_blas_keeps_one_thread_until_the_last_run_ends():
     assert count() <= {1}
     second.__exit__(None, None, None)
     assert count() == before
+
+
+def test_without_a_bar_nothing_of_tqdm_is_touched(monkeypatch):
+    """Its lock is shared by forked processes: one of them killed while it holds it stops all the others for ever."""
+    monkeypatch.setattr("minicnn.training.progress.tqdm", lambda **how: pytest.fail("a bar was made"))
+    fit(progress=False)
