@@ -1,12 +1,14 @@
 """All that training needs to go on as if it had never stopped, in one .npz file without pickle."""
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 
 from minicnn.errors import CheckpointError
 from minicnn.network.files import apply, check_kinds, checked
 from minicnn.serialization import load_npz, network_part, save_npz
+from minicnn.training.protocol import check_methods, check_network
 from minicnn.training.schema import C_ORDER, check_facts, random_state
 
 
@@ -17,6 +19,7 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
     be the same to go on from there (samples, batch_size, fingerprints); config: the settings that the user chose.
     """
+    _check_given(network, optimizer, progress=progress, task=task, config=config)
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
@@ -33,6 +36,7 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
     Raises CheckpointError for an unreadable, damaged or foreign file, or one of another architecture or task. The
     whole file is looked at first, and the optimizer's part tried on a copy: nothing has been changed then.
     """
+    _check_given(network, optimizer, task={} if task is None else task)
 
     def check(kinds, facts):
         check_facts(facts)
@@ -59,6 +63,15 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
 def read_facts(path):
     """(arrays, facts) of a training checkpoint; CheckpointError for anything else."""
     return load_npz(path, lambda kinds, facts: check_facts(facts))
+
+
+def _check_given(network, optimizer, **mappings):
+    """TypeError for what is no network, no optimizer with a state, or no mapping."""
+    check_network(network)
+    check_methods("optimizer", optimizer, "state_dict", "load_state_dict")
+    for name, mapping in mappings.items():
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"{name} must be a mapping, got {type(mapping).__name__}")
 
 
 def _check_task(facts, task, *names):

@@ -54,7 +54,7 @@ def check_config(config):
 
 def check_loss(loss, network, dataset):
     """TypeError or ValueError, naming what is missing, unless ``loss`` can be trained on; a foreign one is tried."""
-    _check_methods("loss", loss, "forward", "backward")
+    check_methods("loss", loss, "forward", "backward")
     if losses.reduction(loss) not in ("mean", "sum"):
         raise ValueError(f"loss.reduction must be 'mean' or 'sum', got {loss.reduction!r}")
     if type(loss).__module__ != losses.__name__:
@@ -85,7 +85,7 @@ def check_optimizer(optimizer, network, saved):
 
     saved: whether its state goes into a checkpoint, or comes from one.
     """
-    _check_methods("optimizer", optimizer, "step", *(["state_dict", "load_state_dict"] if saved else []))
+    check_methods("optimizer", optimizer, "step", *(["state_dict", "load_state_dict"] if saved else []))
     if not isinstance(getattr(optimizer, "lr", None), numbers.Real):
         raise TypeError(f"optimizer must have a learning rate lr, {type(optimizer).__name__} has none")
     own = {id(p) for p in network.parameters()}
@@ -95,7 +95,7 @@ def check_optimizer(optimizer, network, saved):
         raise ValueError("optimizer trains none of the network's parameters: make it with network.parameters()")
 
 
-def _check_methods(what, thing, *methods):
+def check_methods(what, thing, *methods):
     if isinstance(thing, type):
         raise TypeError(f"{what} must be an object, got the class {thing.__name__}: call it")
     missing = [method for method in methods if not callable(getattr(thing, method, None))]

@@ -202,6 +202,20 @@ def test_an_optimizer_of_ones_own_that_refuses_with_any_error_changes_nothing(sa
     assert bits(net, optimizer) == before
 
 
+def test_what_is_no_network_and_no_optimizer_are_refused(saved, tmp_path):
+    net, optimizer = subject()
+    for use in (load_checkpoint, mc.training.save_checkpoint):
+        more = () if use is load_checkpoint else ({}, {}, {})
+        with pytest.raises(TypeError, match="network must be a"):
+            use(saved[0], np.ones(3), optimizer, *more)
+        with pytest.raises(TypeError, match="optimizer must have state_dict"):
+            use(saved[0], net, 3, *more)
+    with pytest.raises(TypeError, match="task must be a mapping"):
+        load_checkpoint(saved[0], net, optimizer, "samples")
+    with pytest.raises(TypeError, match="config must be a mapping"):
+        mc.training.save_checkpoint(tmp_path / "c.npz", net, optimizer, {}, {}, None)
+
+
 # ---------------------------------------------------------------------------------------- of another run
 
 
