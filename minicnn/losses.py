@@ -58,7 +58,7 @@ class Loss:
         self._check_outputs(outputs)
         if len(outputs.shape) != 2:
             raise ValueError(f"outputs must have shape (classes, N), got {tuple(outputs.shape)}")
-        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        labels = labels if hasattr(labels, "dtype") and hasattr(labels, "shape") else np.asarray(labels)
         classes, count = outputs.shape
         if tuple(labels.shape) != (count,):
             raise ValueError(f"labels must have shape ({count},) to go with outputs, got {tuple(labels.shape)}")
