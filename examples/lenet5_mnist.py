@@ -1,20 +1,29 @@
 """Train LeNet-5, as published in 1998, on MNIST; needs no argument and no network.
 
 Prints progress and the test error, and leaves a checkpoint, the history and pictures in the output directory.
-Ctrl-C stops after the current batch and keeps what was learnt; --resume goes on from there.
+Ctrl-C stops after the current batch and keeps what was learnt; --resume goes on from there. So do SIGTERM and SIGHUP.
 """
 
 import argparse
+import contextlib
 import math
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to end cleanly yet, and no traceback to read
+
 import numpy as np
 
 import minicnn as mc
+from minicnn.files import locked
 from minicnn.models.lenet5 import INPUT_SHAPE
 from minicnn.training.recipes import INITIALISERS, LOSSES, RECIPES
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "weight_decay", "batch_size", "epochs", "init")
 SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "threads")
@@ -23,8 +32,13 @@ SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "thr
 
 def main(arguments=None):
     args = parse(arguments)
+    with contextlib.ExitStack() as at_the_end:
+        return run(args, at_the_end)
+
+
+def run(args, at_the_end):
+    """All that the arguments ask for -> the exit status; at_the_end gives back the directory of the results."""
     say = (lambda *words: None) if args.quiet else (lambda *words: print(*words, flush=True))
-    checkpoint, history_file = args.output / "checkpoint.npz", args.output / "history.jsonl"
 
     backend = mc.backend.get(args.backend)
     threads = f", threads: {mc.compiled.thread_count(args.threads)}" if backend.name == "numpy" else ""
@@ -46,7 +60,8 @@ def main(arguments=None):
     loss, optimizer = recipe.make_loss(), recipe.make_optimizer(net.parameters())
     augment = mc.data.Distortion() if args.distort else None
     untrained = mc.training.evaluate(net, train.subset(slice(500)), loss).loss
-    args.output.mkdir(parents=True, exist_ok=True)
+    output = at_the_end.enter_context(results_directory(args.output))
+    checkpoint, history_file = output / "checkpoint.npz", output / "history.jsonl"
     history = mc.training.fit(
         net, loss, optimizer, train, test,
         epochs=args.epochs, batch_size=args.batch_size, schedule=recipe.make_schedule(), seed=args.seed,
@@ -55,9 +70,10 @@ def main(arguments=None):
         on_epoch=lambda record: stop_if_lost(record, untrained),
     )  # fmt: skip
     if history.interrupted:
-        print(f"stopped in epoch {len(history) + 1} of {args.epochs}; to go on:\n"
-              f"    python {sys.argv[0]} --resume {checkpoint}", file=sys.stderr)  # fmt: skip
-        return 130
+        with contextlib.suppress(OSError):  # a closed terminal is one of the reasons to stop
+            print(f"stopped in epoch {len(history) + 1} of {args.epochs}; to go on:\n"
+                  f"    python {sys.argv[0]} --resume {checkpoint}", file=sys.stderr, flush=True)  # fmt: skip
+        return 128 + history.signal  # as a shell says of what a signal has ended: 130 for Ctrl-C, 143 for SIGTERM
 
     result = mc.training.evaluate(net, test, loss)
     say("\nconfusion matrix of the test digits (rows: true digit, columns: predicted)")
@@ -69,7 +85,7 @@ def main(arguments=None):
             say(f"{name + ':':12}{path}")
     if not args.no_plots:
         try:
-            for number, path in enumerate(draw(net, test, result, history, args.output, augment)):
+            for number, path in enumerate(draw(net, test, result, history, output, augment)):
                 say(f"{'' if number else 'pictures:':12}{path}")
         except ImportError as error:
             say(f"pictures:   none; {error}")
@@ -192,7 +208,9 @@ def parse(arguments):
         facts["config"].setdefault("threads", None)  # version 0.1 had worker processes
         if lacking := [name for name in SETTINGS if name not in facts["config"]]:
             raise mc.errors.CheckpointError(f"{args.resume} is not from this script: it has no {', '.join(lacking)}")
-        parser.set_defaults(**{name: facts["config"][name] for name in SETTINGS})
+        if lacking := [name for name in ("epoch", "batch") if name not in facts["progress"]]:
+            raise mc.errors.CheckpointError(f"{args.resume} is damaged: its progress has no {', '.join(lacking)}")
+        parser.set_defaults(**checked_settings(parser, args.resume, facts["config"]))
         args = parser.parse_args(arguments)
         if args.recipe not in RECIPES:
             parser.error(f"argument --resume: {args.resume} was trained by the recipe {args.recipe!r}, which is not in "
@@ -200,10 +218,41 @@ def parse(arguments):
         args.progress = facts["progress"]
         args.output = args.output or args.resume.parent
     args.data = args.data and str(Path(args.data).expanduser().absolute())
-    args.output = args.output or free_directory(Path("runs/lenet5"))
-    if args.output.is_file():
+    if args.output and args.output.is_file():
         parser.error(f"argument --output: must be a directory, {args.output} is a file")
     return args
+
+
+def checked_settings(parser, checkpoint, config):
+    """The settings of a checkpoint, by name, each as its option would take it from a command line."""
+    settings = {}
+    for name in SETTINGS:
+        value, option = config[name], f"--{name.replace('_', '-')}"
+        try:
+            if isinstance(value, bool) if name == "distort" else value is None and parser.get_default(name) is None:
+                settings[name] = value
+            elif isinstance(value, (str, int, float)) and not isinstance(value, bool) and name != "distort":
+                with refusing(parser):
+                    settings[name] = getattr(parser.parse_args([f"{option}={value}"]), name)
+            else:
+                raise ValueError(f"argument {option}: invalid value: {value!r}")
+        except ValueError as error:
+            raise mc.errors.CheckpointError(f"{checkpoint} is damaged: among its settings, {error}") from None
+    return settings
+
+
+@contextlib.contextmanager
+def refusing(parser):
+    """Within the block the parser raises a ValueError instead of ending the program."""
+
+    def refuse(message):
+        raise ValueError(message)
+
+    parser.error = refuse
+    try:
+        yield
+    finally:
+        del parser.error
 
 
 def number(kind, text, fits):
@@ -219,13 +268,37 @@ def number(kind, text, fits):
     return convert
 
 
-def free_directory(path):
-    """``path``, or the first of path-2, path-3, ... with nothing in it: no run overwrites another."""
+@contextlib.contextmanager
+def results_directory(path=None):
+    """The directory for the results, this run's alone while the block lasts; without results it is removed again.
+
+    ``path``, or the first of runs/lenet5, runs/lenet5-2, ... that does not exist yet: whoever creates it has claimed
+    it. Raises BlockingIOError where another run writes into ``path`` at this moment.
+    """
+    existed = path is not None and path.exists()
+    if path is None:
+        path = new_directory(Path("runs/lenet5"))
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(path):
+            yield path
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):  # it is not empty
+                path.rmdir()
+
+
+def new_directory(path):
+    """Create ``path``, or the first of path-2, path-3, ... that there is not yet: no two runs get the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     candidate, number = path, 1
-    while candidate.is_file() or (candidate.exists() and any(candidate.iterdir())):
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate
+    while True:
+        try:
+            candidate.mkdir()
+            return candidate
+        except FileExistsError:
+            number += 1
+            candidate = path.with_name(f"{path.name}-{number}")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,16 @@ No activation between layers, summed cross-entropy, plain SGD with lr 0.001 and 
 """
 
 import argparse
+import signal
 import sys
 
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to end cleanly yet, and no traceback to read
+
 import minicnn as mc
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main():
@@ -37,14 +44,15 @@ def main():
         seed=args.seed, threads=args.threads, history=args.history, progress=False, on_epoch=report,
     )  # fmt: skip
     if history.interrupted:
-        raise KeyboardInterrupt
+        print("stopped", file=sys.stderr)
+        return 128 + history.signal  # as a shell says of what a signal has ended
     result = mc.training.evaluate(net, test, loss)
     print("Test: Loss: %.5f, Acc: %.2f %%" % (result.loss, 100 * (1 - result.error_rate)))
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except (mc.errors.MinicnnError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

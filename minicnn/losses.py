@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from minicnn.backend import get
+from minicnn.layers.checks import MASKED
 
 
 class Loss:
@@ -45,7 +46,7 @@ class Loss:
 
     def _check_outputs(self, outputs):
         """Raise unless outputs are real numbers, at least one."""
-        if not hasattr(outputs, "dtype"):
+        if not (hasattr(outputs, "dtype") and hasattr(outputs, "shape")) or isinstance(outputs, MASKED):
             raise TypeError(f"outputs must be an array, got {type(outputs).__name__}")
         if outputs.dtype.kind != "f":
             raise TypeError(f"outputs must hold real numbers (float32 or float64), got {outputs.dtype}")
@@ -57,7 +58,7 @@ class Loss:
         self._check_outputs(outputs)
         if len(outputs.shape) != 2:
             raise ValueError(f"outputs must have shape (classes, N), got {tuple(outputs.shape)}")
-        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        labels = labels if hasattr(labels, "dtype") and hasattr(labels, "shape") else np.asarray(labels)
         classes, count = outputs.shape
         if tuple(labels.shape) != (count,):
             raise ValueError(f"labels must have shape ({count},) to go with outputs, got {tuple(labels.shape)}")

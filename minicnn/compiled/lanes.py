@@ -19,7 +19,7 @@ from minicnn.compiled.primitives import NOBODY
 from minicnn.compiled.program import Program, needs_whole_batch
 
 MOST_LANES = 32
-"""So many vectors of gradients at most, however large a batch is."""
+"""So many vectors of gradients at most, however large a batch is; and threads, however many are asked for."""
 
 
 class Lanes:
@@ -37,7 +37,7 @@ class Lanes:
         whole = needs_whole_batch(network, loss, images)
         parts = math.ceil(most / samples)
         count = parts if whole else min(parts, MOST_LANES)
-        self.threads = min(threads, count)
+        self.threads = min(threads, count, MOST_LANES)
         self.vectors = self._vectors(count)
         forms = [new_form() for _ in range(count if whole else self.threads)]
         self.lanes = []

@@ -4,9 +4,9 @@ import contextlib
 import math
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from minicnn import losses
+from minicnn.compiled.blas import one_thread
 from minicnn.compiled.epoch import Epoch
 from minicnn.compiled.forms import compiles_loops, new_form, part_size
 from minicnn.compiled.lanes import Lanes
@@ -47,7 +47,7 @@ class Steps:
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             self.team = stack.enter_context(Team())
-            stack.enter_context(threadpool_limits(1, user_api="blas"))  # the parts share the cores, not the products
+            stack.enter_context(one_thread())  # the parts share the cores, not the products
             self._build()
             self._cleanup = stack.pop_all()
         return self
@@ -68,6 +68,8 @@ class Steps:
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""
+        if not (hasattr(images, "shape") and hasattr(images, "dtype")):
+            raise TypeError(f"images must be an array, got {type(images).__name__}")
         if images.shape != self.images.shape or images.dtype != np.uint8:
             raise ValueError(f"images must be uint8 {self.images.shape}, got {images.dtype} {images.shape}")
         self.images = images

@@ -35,7 +35,10 @@ class Dataset:
 
     def subset(self, indices):
         """The samples at ``indices`` (integers, a mask or a slice), from the same source."""
-        return Dataset(self.images[indices], self.labels[indices], self.source, self.is_sample)
+        try:
+            return Dataset(self.images[indices], self.labels[indices], self.source, self.is_sample)
+        except OverflowError:  # NumPy's word for an index that no array can have
+            raise IndexError(f"indices must be below {len(self)}, got {indices!r}") from None
 
 
 def element_words(array):

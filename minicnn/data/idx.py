@@ -6,15 +6,16 @@ All numbers are big-endian; the last index varies fastest. Source: http://yann.l
 """
 
 import gzip
+import io
 import math
+import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from minicnn.errors import DataFileError
-from minicnn.files import atomic_write
+from minicnn.files import atomic_write, open_file
 
 ELEMENT_TYPES = {
     0x08: np.dtype(">u1"), 0x09: np.dtype(">i1"), 0x0B: np.dtype(">i2"),
@@ -22,6 +23,12 @@ ELEMENT_TYPES = {
 }  # fmt: skip
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+LONGEST_HEADER = 4 + 4 * 255
+"""Bytes of an IDX file's header with as many dimensions as it can say."""
+
+PIECE = 1 << 20
+"""Bytes that are unpacked at once."""
 
 
 def read_idx(path):
@@ -57,44 +64,89 @@ def write_idx(path, array):
 def read_contents(path):
     """The bytes of a file, decompressed; DataFileError if they cannot be had."""
     try:
-        return decompress(Path(path).read_bytes(), path)
+        with open_file(path) as file:
+            return _contents(file, os.fstat(file.fileno()).st_size, path)
     except FileNotFoundError:
         raise DataFileError(f"{path}: there is no such file") from None
+    except MemoryError:
+        raise DataFileError(f"{path} is larger than this machine's memory") from None
     except OSError as error:
         raise DataFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def decompress(data, name):
+def decompress(data, name, most=None):
     """``data``, unpacked if it is gzip: the contents tell, since browsers unpack files and keep the .gz.
 
-    Raises DataFileError for a damaged archive; ``name`` is what the message calls it.
+    Raises DataFileError for a damaged archive, or one whose contents are more than ``most`` bytes or more than their
+    own header says; ``name`` is what the message calls it. No more than that is ever unpacked, for a small archive can
+    hold gigabytes; of what is no IDX file, the beginning.
     """
-    if not data.startswith(GZIP_MAGIC):
-        return data
+    return _contents(io.BytesIO(data), len(data), name, most)
+
+
+def _contents(file, size, name, most=None):
+    """``decompress`` of an open file of ``size`` bytes."""
+    start = file.read(LONGEST_HEADER)
+    if not start.startswith(GZIP_MAGIC):
+        expected = _expected_size(start)
+        if expected is not None and expected != size:
+            raise _wrong_length(start, size, name)
+        return start + file.read() if expected is not None else start
+    file.seek(0)
     try:
-        return gzip.decompress(data)
+        with gzip.GzipFile(fileobj=file) as archive:
+            return _unpacked(archive, name, most)
     except (EOFError, OSError, zlib.error) as error:
         raise DataFileError(f"{name} is a damaged gzip file ({error}); fetch it again") from error
+
+
+def _unpacked(archive, name, most):
+    contents = bytearray(archive.read(LONGEST_HEADER))
+    expected = _expected_size(contents)
+    if expected is None:
+        return bytes(contents)
+    if most is not None and expected > most:
+        raise DataFileError(f"{name} is too long: its header asks for {expected:,} bytes, at most {most:,} are allowed")
+    while more := archive.read(PIECE):  # piece by piece: the header may ask for more than there is
+        contents += more
+        if len(contents) > expected:
+            raise DataFileError(f"{name} is too long: its header asks for {expected:,} bytes, the archive holds more")
+    return bytes(contents)
 
 
 def decode(contents, name):
     """The array that decompressed ``contents`` hold; DataFileError, calling them ``name``, if they hold none."""
     _check_magic(contents, name)
     code, dimensions = contents[2], contents[3]
-    start = 4 + 4 * dimensions
-    if len(contents) < start:
+    start, expected = 4 + 4 * dimensions, _expected_size(contents)
+    if expected is None:
         raise DataFileError(f"{name} is truncated: its header should be {start} bytes, the file has {len(contents)}")
     shape, dtype = struct.unpack_from(f">{dimensions}I", contents, 4), ELEMENT_TYPES[code]
-    expected = start + dtype.itemsize * math.prod(shape)
     if len(contents) != expected:
-        raise DataFileError(
-            f"{name} is {'truncated' if len(contents) < expected else 'too long'}: shape {shape} of {dtype.name} "
-            f"needs {expected:,} bytes, the file has {len(contents):,}"
-        )
+        raise _wrong_length(contents, len(contents), name)
     try:
         return np.ndarray(shape, dtype, contents, start).astype(dtype.newbyteorder("="))
     except ValueError as error:  # more dimensions, or larger ones, than NumPy has
         raise DataFileError(f"{name} has shape {shape}, which NumPy cannot hold: {error}") from None
+
+
+def _expected_size(contents):
+    """The bytes of the whole file, by its header; None if that is no IDX header, or not a whole one."""
+    if len(contents) < 4 or contents[:2] != b"\0\0" or contents[2] not in ELEMENT_TYPES:
+        return None
+    start = 4 + 4 * contents[3]
+    if len(contents) < start:
+        return None
+    return start + ELEMENT_TYPES[contents[2]].itemsize * math.prod(struct.unpack_from(f">{contents[3]}I", contents, 4))
+
+
+def _wrong_length(start, size, name):
+    """The error of contents that begin with ``start`` and are ``size`` bytes long."""
+    shape, expected = struct.unpack_from(f">{start[3]}I", start, 4), _expected_size(start)
+    return DataFileError(
+        f"{name} is {'truncated' if size < expected else 'too long'}: shape {shape} of "
+        f"{ELEMENT_TYPES[start[2]].name} needs {expected:,} bytes, the file has {size:,}"
+    )
 
 
 def _check_magic(contents, name):

@@ -32,25 +32,32 @@ def load_mnist(path=None, *, progress=True):
     if variable := os.environ.get("MINICNN_DATA"):
         return _given(variable, "the variable MINICNN_DATA")
     cache = cache_directory()
-    contents, damaged = _cached(cache)
+    contents, damaged = _cached(cache) if cache is not None else ({}, [])
     how = f"from the cache {cache}"
     if lacking := [name for name in FILES if name not in contents]:
         if os.environ.get("MINICNN_OFFLINE", "0") not in ("", "0"):
-            why = damaged or [f"the cache {cache} lacks {', '.join(lacking)}"]
+            why = damaged or [f"the cache {cache} lacks {', '.join(lacking)}" if cache else NO_HOME]
             return load_sample("; ".join([*why, "MINICNN_OFFLINE forbids a download"]))
         try:
             fetched, how = download(lacking, cache, progress)
         except DataFileError as error:
             return load_sample("; ".join([*damaged, f"the download failed ({error})"]))
         contents.update(fetched)
-    return _datasets({name: cache / name for name in FILES}, contents, f"MNIST, {how}")
+    return _datasets({name: (cache or Path()) / name for name in FILES}, contents, f"MNIST, {how}")
+
+
+NO_HOME = "this user has no home directory for a cache"
 
 
 def cache_directory():
-    """Where downloads are kept: the user's cache directory, by the custom of the operating system."""
+    """Where downloads are kept: the user's cache directory, by the custom of the operating system; None without one."""
     from pooch import os_cache  # here: pooch takes a while to import
 
-    return os_cache("minicnn")
+    try:
+        directory = os_cache("minicnn")
+    except (RuntimeError, OSError, KeyError):  # as of Path.home() for a user without a name
+        return None
+    return directory if directory.is_absolute() else None
 
 
 def _given(path, origin):

@@ -15,6 +15,8 @@ class UpdateRatios:
     """
 
     def __init__(self, net, optimizer, every=1):
+        if not hasattr(net, "parameters"):
+            raise TypeError(f"net must be a network, got {type(net).__name__}")
         self.net, self.optimizer, self.every = net, optimizer, positive("every", every)
         self.watched = [p for p in net.parameters() if not p.name.endswith("bias")]
         if not self.watched:

@@ -4,6 +4,9 @@ import numpy as np
 
 from minicnn.layers.parameter import Parameter
 
+MASKED = (np.ma.MaskedArray, np.matrix)
+"""Kinds of NumPy arrays whose operators mean something else: ``x * y`` skips elements, or is a matrix product."""
+
 
 class Checks:
     """The part of ``Layer`` that looks at arguments, so that forward and backward can be mathematics alone."""
@@ -15,7 +18,7 @@ class Checks:
 
         ``...`` alone stands for any shape at all.
         """
-        if not hasattr(x, "shape"):
+        if not hasattr(x, "shape") or isinstance(x, MASKED):
             raise TypeError(f"{self.label}: x must be an array, got {type(x).__name__}")
         fits = len(x.shape) == len(shape) and all(
             isinstance(need, str) or got == need for got, need in zip(x.shape, shape)
@@ -40,7 +43,7 @@ class Checks:
         """Raise unless dy has the shape of the y that ``forward`` returned (None: it was never called)."""
         if y_shape is None:
             raise RuntimeError(f"{self.label}: backward needs a forward first")
-        if not hasattr(dy, "shape"):
+        if not hasattr(dy, "shape") or isinstance(dy, MASKED):
             raise TypeError(f"{self.label}: dy must be an array, got {type(dy).__name__}")
         if tuple(dy.shape) != tuple(y_shape):
             raise ValueError(f"{self.label}: dy must have the shape of y, {tuple(y_shape)}, got {tuple(dy.shape)}")

@@ -77,6 +77,7 @@ class _Normalisation(Layer):
 
 class _BatchNorm(_Normalisation):
     buffers = ("running_mean", "running_var", "num_batches_tracked")
+    at_least_0 = ("running_var", "num_batches_tracked")
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, *,
                  dtype="float32"):  # fmt: skip

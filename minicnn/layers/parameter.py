@@ -17,6 +17,8 @@ class Parameter:
     """
 
     def __init__(self, value, name=""):
+        if not (hasattr(value, "dtype") and hasattr(value, "shape")):
+            raise TypeError(f"value must be an array, got {type(value).__name__}")
         self.name = self.own_name = name
         self.shape, self.size = value.shape, value.size
         self.hold(value)

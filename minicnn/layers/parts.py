@@ -29,6 +29,9 @@ class Parts:
     buffers = ()
     """Names of attributes that are arrays, moved and saved with the layer but not trained, as running means are."""
 
+    at_least_0 = ()
+    """Names of buffers that are never negative, as counts and variances are: in a file they show that it is damaged."""
+
     constants = ()
     """Names of attributes that are arrays, moved with the layer but neither trained nor saved."""
 

@@ -1,5 +1,7 @@
 """A network's parameters and buffers on disk. Methods of ``Sequential``: the first argument is the network."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from minicnn.errors import CheckpointError
@@ -8,32 +10,19 @@ from minicnn.serialization import load_npz, network_part, save_npz
 
 def state_dict(network):
     """Every parameter's value and every buffer by name, as NumPy copies."""
-    arrays = [(name, p.value) for name, p in network.named_parameters()] + network.named_buffers()
-    return {name: np.array(network.backend.to_numpy(array)) for name, array in arrays}
+    return {name: np.array(network.backend.to_numpy(array)) for name, array in _own(network).items()}
 
 
 def load_state_dict(network, mapping):
     """Set every parameter and buffer from a mapping of names to arrays, cast to the network's own dtypes.
 
-    Raises CheckpointError, before anything is changed, where names or shapes are not this network's.
+    Raises CheckpointError, before anything is changed, where names or shapes are not this network's, or numbers are
+    not real and finite, or negative where none can be.
     """
-    parameters, buffers = dict(network.named_parameters()), network.buffer_places()
-    own = {name: p.shape for name, p in parameters.items()}
-    own |= {name: tuple(array.shape) for name, array in network.named_buffers()}
-    if missing := [name for name in own if name not in mapping]:
-        raise CheckpointError(f"of another architecture: {', '.join(missing)} missing")
-    if foreign := [name for name in mapping if name not in own]:
-        raise CheckpointError(f"of another architecture: {', '.join(foreign)} not in this network")
-    for name, shape in own.items():
-        if np.shape(mapping[name]) != shape:
-            raise CheckpointError(
-                f"of another architecture: {name} is {np.shape(mapping[name])}, this network has {shape}"
-            )
-    for name, p in parameters.items():
-        p.value = network.backend.asarray(np.asarray(mapping[name]), dtype=p.value.dtype)
-    for name, (layer, attribute) in buffers.items():
-        dtype = getattr(layer, attribute).dtype
-        setattr(layer, attribute, network.backend.asarray(np.array(mapping[name]), dtype=dtype))
+    try:
+        apply(network, checked(network, mapping))
+    except CheckpointError as error:
+        raise CheckpointError(f"mapping {error}") from None
 
 
 def save(network, path):
@@ -42,12 +31,77 @@ def save(network, path):
 
 
 def load(network, path):
-    """Read what ``save`` or a training checkpoint wrote; returns the network. Raises CheckpointError."""
-    arrays, facts = load_npz(path)
-    if facts["kind"] == "checkpoint":
-        arrays = network_part(arrays)
+    """Read what ``save`` or a training checkpoint wrote; returns the network.
+
+    Raises CheckpointError, before anything is changed, for an unreadable file or another network's.
+    """
+
+    def check(kinds, facts):
+        if facts.get("kind") not in ("network", "checkpoint"):
+            raise CheckpointError(f"holds {facts.get('kind')!r}, neither a network nor a training checkpoint")
+        check_kinds(network, network_part(kinds) if facts["kind"] == "checkpoint" else kinds)
+
+    arrays, facts = load_npz(path, check)
     try:
-        network.load_state_dict(arrays)
+        apply(network, checked(network, network_part(arrays) if facts["kind"] == "checkpoint" else arrays))
     except CheckpointError as error:
-        raise CheckpointError(f"{path} is {error}") from None
+        raise CheckpointError(f"{path} {error}") from None
     return network
+
+
+def check_kinds(network, kinds):
+    """CheckpointError unless {name: (dtype, shape)} are those of the network's parameters and buffers."""
+    _compare(_own(network), kinds)
+
+
+def checked(network, mapping):
+    """{name: array} from the mapping in the network's own dtypes; errors as of ``load_state_dict``."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"mapping must be a mapping from names to arrays, got {type(mapping).__name__}")
+    own, given = _own(network), {name: _array(name, array) for name, array in mapping.items()}
+    _compare(own, {name: (array.dtype, array.shape) for name, array in given.items()})
+    with np.errstate(over="ignore"):  # a float64 beyond float32's range becomes infinite, and is refused as that
+        arrays = {name: given[name].astype(array.dtype) for name, array in own.items()}
+    for name, array in arrays.items():
+        if wrong := int(array.size - np.isfinite(array).sum()):
+            raise CheckpointError(f"is damaged: {wrong:,} of the {array.size:,} numbers of {name} are not finite")
+    for name, (layer, attribute) in network.buffer_places().items():
+        if attribute in layer.at_least_0 and arrays[name].size and arrays[name].min() < 0:
+            raise CheckpointError(f"is damaged: {name} holds a negative number, {arrays[name].min()}")
+    return arrays
+
+
+def apply(network, arrays):
+    """Set every parameter and buffer to what ``checked`` returned."""
+    for name, p in network.named_parameters():
+        p.value = network.backend.asarray(arrays[name])
+    for name, (layer, attribute) in network.buffer_places().items():
+        setattr(layer, attribute, network.backend.asarray(arrays[name]))
+
+
+def _own(network):
+    """{name: array} of the network's parameters and buffers."""
+    return {name: p.value for name, p in network.named_parameters()} | dict(network.named_buffers())
+
+
+def _array(name, array):
+    try:
+        return np.asarray(array)
+    except ValueError as error:  # rows of different lengths
+        raise CheckpointError(f"is damaged: {name} is no array of numbers: {error}") from None
+
+
+def _compare(own, kinds):
+    if missing := [name for name in own if name not in kinds]:
+        raise CheckpointError(f"is of another architecture: {', '.join(missing)} missing")
+    if foreign := [str(name) for name in kinds if name not in own]:
+        raise CheckpointError(f"is of another architecture: {', '.join(foreign)} not in this network")
+    for name, array in own.items():
+        dtype, shape = kinds[name]
+        if shape != tuple(array.shape):
+            raise CheckpointError(
+                f"is of another architecture: {name} is {shape}, this network has {tuple(array.shape)}"
+            )
+        if dtype.kind != array.dtype.kind:
+            kind = "real numbers (float32 or float64)" if array.dtype.kind == "f" else f"{array.dtype}"
+            raise CheckpointError(f"is damaged: {name} must hold {kind}, it holds {dtype}")

@@ -3,6 +3,8 @@
 import numpy as np
 
 from minicnn.compiled import prediction
+from minicnn.errors import DivergedError
+from minicnn.layers.checks import MASKED, positive
 from minicnn.layers.parts import evaluating
 
 BATCH_SIZE = 500
@@ -10,8 +12,19 @@ BATCH_SIZE = 500
 
 
 def predict(network, images, batch_size=None):
-    """The label of every image, a NumPy array (N,); arguments and errors as of ``outputs``."""
-    return network.backend.to_numpy(network.decide(network.outputs(images, batch_size)))
+    """The label of every image, a NumPy array (N,); arguments and errors as of ``outputs``.
+
+    Raises DivergedError where outputs are no numbers: the network has run away, and a label would mean nothing.
+    """
+    return decisions(network, network.outputs(images, batch_size))
+
+
+def decisions(network, outputs):
+    """The labels that ``outputs`` (outputs, N) stand for; DivergedError for NaN."""
+    if wrong := int(network.backend.xp.isnan(outputs).any(axis=0).sum()):
+        raise DivergedError(f"the network's outputs are NaN for {wrong:,} of {outputs.shape[-1]:,} images: its weights "
+                            "or its inputs are no numbers any more")  # fmt: skip
+    return network.backend.to_numpy(network.decide(outputs))
 
 
 def outputs(network, images, batch_size=None):
@@ -23,10 +36,15 @@ def outputs(network, images, batch_size=None):
 
     Raises ValueError for images of another shape, none, or one with a pixel that is not finite.
     """
+    batch_size = None if batch_size is None else positive("batch_size", batch_size)
     images = np.asarray(images) if isinstance(images, (list, tuple)) else images
+    if not hasattr(images, "ndim") or isinstance(images, MASKED):
+        raise TypeError(f"images must be an array, got {type(images).__name__}")
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise ValueError(f"images must have shape (N, H, W) or (C, H, W, N), got {tuple(images.shape)}")
     xp = network.backend.xp
+    if images.dtype.kind not in "fu":
+        raise TypeError(f"images must be uint8 or real numbers, got {images.dtype}")
     if images.dtype.kind == "f" and not bool(xp.isfinite(network.backend.asarray(images)).all()):
         raise ValueError("images must be finite, got NaN or an infinite pixel")
     with evaluating(network):

@@ -17,6 +17,7 @@ class Adam(Optimizer):
     """
 
     state = ("m", "v", "t")
+    at_least_0 = ("v", "t", "largest")
     decoupled = False
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False):

@@ -1,8 +1,10 @@
 """What every optimizer is: a step, and the vectors and numbers that it keeps between steps."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from minicnn.layers.parameter import stretches
+from minicnn.layers.parameter import Parameter, stretches
 
 
 class Optimizer:
@@ -15,16 +17,22 @@ class Optimizer:
     makes them, or numbers. Those are in every checkpoint. ``lr`` is set before each step by the schedule.
 
     parameters: ``net.parameters()``, or some of them. Make the optimizer after ``net.to(...)``.
-    Raises ValueError for no parameters and for a negative lr.
+    Raises ValueError for no parameters and for a negative lr, TypeError for what are no Parameters.
     """
 
     state = ()
     """Names of the attributes that a checkpoint keeps."""
 
+    at_least_0 = ()
+    """Names of those of them that are never negative, as counts and sums of squares are."""
+
     def __init__(self, parameters, lr):
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("parameters is empty: there is nothing to train")
+        for i, p in enumerate(self.parameters):
+            if not isinstance(p, Parameter):
+                raise TypeError(f"parameters[{i}] must be a Parameter, got {type(p).__name__}")
         at_least_zero(lr=lr)
         self.lr = lr
         self.stretches = stretches(self.parameters)
@@ -55,17 +63,28 @@ class Optimizer:
         for name in self.state:
             value = getattr(self, name)
             if isinstance(value, list):
-                kept.update({f"{name}{i}": to_numpy(v).copy() for i, v in enumerate(value)})
+                kept.update({f"{name}{i}": np.array(to_numpy(v)) for i, v in enumerate(value)})
             else:
                 kept[name] = np.array(value)
         return kept
 
     def load_state_dict(self, mapping, asarray):
         """Set it from what ``state_dict`` returned; ValueError if that is another network's or another kind's."""
-        expected = {name: a.shape for name, a in self.state_dict(lambda v: np.empty(v.shape)).items()}
+        if not isinstance(mapping, Mapping) or not all(hasattr(array, "dtype") for array in mapping.values()):
+            raise TypeError(f"mapping must be a mapping from names to arrays, got {mapping!r}"[:200])
+        own = self.state_dict(lambda v: np.empty(v.shape, v.dtype))
+        expected = {name: a.shape for name, a in own.items()}
         given = {name: tuple(a.shape) for name, a in mapping.items()}
         if given != expected:
             raise ValueError(f"optimizer state has arrays {given}, this optimizer needs {expected}")
+        for name, array in mapping.items():
+            if array.dtype.kind != own[name].dtype.kind:
+                raise ValueError(f"optimizer state has {array.dtype} as {name}, this optimizer needs {own[name].dtype}")
+            with np.errstate(over="ignore"):
+                if not np.isfinite(array.astype(own[name].dtype)).all():
+                    raise ValueError(f"optimizer state has numbers in {name} that are not finite as {own[name].dtype}")
+            if name.rstrip("0123456789") in self.at_least_0 and array.size and not array.min() >= 0:
+                raise ValueError(f"optimizer state has a negative number in {name}")
         for name in self.state:
             value = getattr(self, name)
             if isinstance(value, list):

@@ -1,14 +1,15 @@
 """All that training needs to go on as if it had never stopped, in one .npz file without pickle."""
 
-import json
+import copy
+from collections.abc import Mapping
 
 import numpy as np
 
 from minicnn.errors import CheckpointError
+from minicnn.network.files import apply, check_kinds, checked
 from minicnn.serialization import load_npz, network_part, save_npz
-
-C_ORDER = "every parameter in C order"
-"""How the optimizer's vectors run through the parameters; version 0.1 did not say, and did it otherwise."""
+from minicnn.training.protocol import check_methods, check_network
+from minicnn.training.schema import C_ORDER, check_facts, random_state
 
 
 def save_checkpoint(path, network, optimizer, progress, task, config):
@@ -16,8 +17,9 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
 
     Of the network: parameters, buffers, and the states of the generators that its layers draw from.
     progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
-    be the same to go on from there (samples, batch_size); config: the settings that the user chose.
+    be the same to go on from there (samples, batch_size, fingerprints); config: the settings that the user chose.
     """
+    _check_given(network, optimizer, progress=progress, task=task, config=config)
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
@@ -26,47 +28,95 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     save_npz(path, arrays, facts)
 
 
-def load_checkpoint(path, network, optimizer, task=None):
+def load_checkpoint(path, network, optimizer, task=None, complete=False):
     """Set network, its layers' generators and optimizer from a checkpoint -> (progress, config).
 
-    Raises CheckpointError for an unreadable or foreign file, or one of another architecture or task; nothing
-    has been changed then.
+    task: what must be the same; complete: whether progress must be all that ``fit`` needs to go on.
+
+    Raises CheckpointError for an unreadable, damaged or foreign file, or one of another architecture or task. The
+    whole file is looked at first, and the optimizer's part tried on a copy: nothing has been changed then.
     """
-    arrays, facts = read_facts(path)
-    for name, value in (task or {}).items():
-        if facts["task"][name] != value:
-            raise CheckpointError(f"{path} was trained with {name} {facts['task'][name]}, this run has {value}")
-    velocities = {n.removeprefix("optimizer/"): a for n, a in arrays.items() if n.startswith("optimizer/")}
-    if facts.get("vectors") != C_ORDER:
-        velocities = {name: _from_0_1(a, optimizer.parameters) for name, a in velocities.items()}
-    before = network.state_dict()
-    _check_generators(path, network, facts)
+    _check_given(network, optimizer, task={} if task is None else task)
+
+    def check(kinds, facts):
+        check_facts(facts)
+        _check_task(facts, task or {}, "samples", "batch_size")
+        _check_generators(network, facts)
+        check_kinds(network, network_part(kinds))
+        check_facts(facts, complete)
+
+    arrays, facts = load_npz(path, check)
     try:
-        network.load_state_dict(network_part(arrays))
+        values = checked(network, network_part(arrays))
+        state = _optimizer_part(arrays, facts, optimizer)
+        _load(copy.deepcopy(optimizer), state, network)
+        _check_task(facts, task or {}, *(task or {}))
     except CheckpointError as error:
-        raise CheckpointError(f"{path} is {error}") from None
-    try:
-        optimizer.load_state_dict(velocities, network.backend.asarray)
-    except ValueError as error:
-        network.load_state_dict(before)
-        raise CheckpointError(f"{path}: {error}") from None
+        raise CheckpointError(f"{path} {error}") from None
+    apply(network, values)
+    _load(optimizer, state, network)
     for name, rng in network.named_generators():
         rng.bit_generator.state = facts["generators"][name]
     return facts["progress"], facts["config"]
 
 
-def _check_generators(path, network, facts):
+def read_facts(path):
+    """(arrays, facts) of a training checkpoint; CheckpointError for anything else."""
+    return load_npz(path, lambda kinds, facts: check_facts(facts))
+
+
+def _check_given(network, optimizer, **mappings):
+    """TypeError for what is no network, no optimizer with a state, or no mapping."""
+    check_network(network)
+    check_methods("optimizer", optimizer, "state_dict", "load_state_dict")
+    for name, mapping in mappings.items():
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"{name} must be a mapping, got {type(mapping).__name__}")
+
+
+def _check_task(facts, task, *names):
+    """CheckpointError where the checkpoint is of another task, by these names; old ones say less of theirs."""
+    old = facts["format"] == "minicnn-1"
+    for name in (name for name in names if name in task):
+        value = task[name]
+        if name not in facts["task"] and (not old or name in ("samples", "batch_size")):
+            raise CheckpointError(f"is damaged: it does not say with which {name} it was trained")
+        if (saved := facts["task"].get(name, value)) != value and "" not in (saved, value):
+            raise CheckpointError(f"was trained with {name} {saved}, this run has {value}")
+
+
+def _check_generators(network, facts):
     """CheckpointError unless the file has a state for each generator that the network's layers draw from."""
     states = facts.get("generators", {})  # version 0.2 and earlier had none
     own = dict(network.named_generators())
     if set(states) != set(own):
         raise CheckpointError(
-            f"{path} is of another architecture: its layers draw from {sorted(states) or 'no generators'}, "
+            f"is of another architecture: its layers draw from {sorted(states) or 'no generators'}, "
             f"this network's from {sorted(own) or 'none'}"
         )
     for name, rng in own.items():
-        if states[name].get("bit_generator") != type(rng.bit_generator).__name__:
-            raise CheckpointError(f"{path}: {name} was a {states[name].get('bit_generator')}, here it is another kind")
+        if states[name]["bit_generator"] != type(rng.bit_generator).__name__:
+            raise CheckpointError(f"is another network's: {name} was a {states[name]['bit_generator']}, here it is "
+                                  f"another kind ({type(rng.bit_generator).__name__})")  # fmt: skip
+
+
+def _optimizer_part(arrays, facts, optimizer):
+    """The optimizer's arrays by name; CheckpointError where a number is not real and finite."""
+    state = {n.removeprefix("optimizer/"): a for n, a in arrays.items() if n.startswith("optimizer/")}
+    for name, array in state.items():
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise CheckpointError(f"is damaged: the optimizer's {name} holds what is no finite number ({array.dtype})")
+    if facts.get("vectors") != C_ORDER:
+        parameters = getattr(optimizer, "parameters", [])
+        state = {name: _from_0_1(array, parameters) for name, array in state.items()}
+    return state
+
+
+def _load(optimizer, state, network):
+    try:
+        optimizer.load_state_dict(state, network.backend.asarray)
+    except Exception as error:  # a user's own optimizer may refuse a state in any way
+        raise CheckpointError(f"is another optimizer's: {error}") from error
 
 
 def _from_0_1(vector, parameters):
@@ -79,23 +129,3 @@ def _from_0_1(vector, parameters):
             maps, channels, high, wide = p.shape
             stretches[i] = stretches[i].reshape(maps, high, channels, wide).swapaxes(1, 2).reshape(-1)
     return np.concatenate(stretches)
-
-
-def read_facts(path):
-    """(arrays, facts) of a training checkpoint; CheckpointError for anything else."""
-    arrays, facts = load_npz(path)
-    if facts.get("kind") != "checkpoint" or not {"progress", "task", "config"} <= set(facts):
-        raise CheckpointError(f"{path} holds parameters only, no training checkpoint to resume from")
-    return arrays, facts
-
-
-def random_state(rng):
-    """A Generator's state as a JSON-able mapping."""
-    return json.loads(json.dumps(rng.bit_generator.state, default=np.ndarray.tolist))
-
-
-def generator(state):
-    """A Generator that goes on from ``random_state``."""
-    rng = np.random.default_rng()
-    rng.bit_generator.state = state
-    return rng

@@ -1,10 +1,13 @@
 """How well a network does on a data set."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from minicnn import losses
+from minicnn.network.prediction import decisions
+from minicnn.training.protocol import check_dataset, check_network
 
 
 @dataclass(frozen=True)
@@ -33,17 +36,19 @@ class Evaluation:
 def evaluate(network, dataset, loss=None, *, batch_size=None):
     """Run ``dataset`` (uint8 images, labels) through ``network`` -> Evaluation.
 
-    Raises ValueError for an empty data set or a label that the network has no output for.
+    Raises ValueError for an empty data set or a label that the network has no output for, and DivergedError where
+    outputs are NaN and no loss is there to show it.
     """
-    if not len(dataset.labels):
-        raise ValueError("dataset is empty: there is nothing to evaluate")
+    check_network(network)
+    check_dataset("dataset", dataset)
     outputs = network.outputs(dataset.images, batch_size)
     if dataset.labels.max() >= len(outputs):
         raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}")
-    predictions = network.backend.to_numpy(network.decide(outputs))
     if loss is not None:
         value = float(losses.on(loss, network.backend).forward(outputs, network.backend.asarray(dataset.labels)))
         loss = value if losses.reduction(loss) == "mean" else value / len(dataset.labels)
+    lost = loss is not None and not math.isfinite(loss)  # whoever gave a loss sees it there
+    predictions = network.backend.to_numpy(network.decide(outputs)) if lost else decisions(network, outputs)
     classes = int(outputs.shape[0])
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (dataset.labels, predictions), 1)

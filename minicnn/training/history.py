@@ -1,22 +1,22 @@
 """What happened in every epoch: one JSON line each."""
 
 import json
-import os
 
 from minicnn.errors import CheckpointError
-from minicnn.files import atomic_write
+from minicnn.files import atomic_write, open_file
 
 
 class History:
     """A list of records, one dict an epoch; with a ``path`` the file is rewritten whole at every ``append``.
 
-    ``interrupted`` says that training ended before its last epoch because someone asked it to.
+    ``interrupted`` says that training ended before its last epoch because someone asked it to, ``signal`` by which
+    signal (None: nobody did).
     """
 
     def __init__(self, path=None, records=()):
         self.path = path
         self.records = list(records)
-        self.interrupted = False
+        self.interrupted, self.signal = False, None
 
     def __len__(self):
         return len(self.records)
@@ -36,10 +36,13 @@ class History:
     @classmethod
     def load(cls, path):
         """Read what ``append`` wrote; an empty History where there is no file, CheckpointError for another."""
-        if not os.path.exists(path):
-            return cls(path)
         try:
-            with open(path, encoding="utf-8") as file:
-                return cls(path, [json.loads(line) for line in file])
-        except ValueError as error:
+            with open_file(path) as file:
+                records = [json.loads(line) for line in str(file.read(), "utf-8").splitlines()]
+        except FileNotFoundError:
+            return cls(path)
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} is not a history of one JSON line an epoch: {error}") from error
+        if not all(isinstance(record, dict) for record in records):
+            raise CheckpointError(f"{path} is not a history of one JSON line an epoch: a line is no mapping")
+        return cls(path, records)

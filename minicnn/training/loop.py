@@ -1,20 +1,22 @@
 """The training loop."""
 
-import contextlib
 import math
+import numbers
 
 import numpy as np
-from tqdm import tqdm
 
 from minicnn.data import batch_indices
 from minicnn.errors import DivergedError
 from minicnn.layers.checks import positive
-from minicnn.training.checkpoint import generator, load_checkpoint, random_state, save_checkpoint
+from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minicnn.training.evaluate import evaluate
+from minicnn.training.fingerprint import task_of
 from minicnn.training.history import History
+from minicnn.training.places import Places
 from minicnn.training.preparation import Preparation
-from minicnn.training.progress import CtrlC, Progress
-from minicnn.training.protocol import check_loss, check_optimizer
+from minicnn.training.progress import Bar, Progress, Stop, tell
+from minicnn.training.protocol import check_config, check_dataset, check_loss, check_network, check_optimizer
+from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
 
 
@@ -40,19 +42,26 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     that needs curvature (StochasticDiagonalLM) has it estimated before each epoch, and adds step_min and
     step_max, the range of its step sizes; augment adds augment_seconds.
 
-    Ctrl-C ends after the current batch, with a checkpoint, and sets ``history.interrupted``. A loss or
-    weight that is not finite raises DivergedError and leaves the last checkpoint as it was.
+    Ctrl-C, SIGTERM and SIGHUP end after the current batch, with a checkpoint, and set ``history.interrupted`` and
+    ``history.signal``. A loss or weight that is not finite raises DivergedError and leaves the last checkpoint as it
+    was. Files of an earlier run in the same places are set aside (.NAME.earlier) until the new ones are there. What
+    cannot be written is an OSError before training begins; a checkpoint that is damaged, or of other data, batches or
+    criteria, a CheckpointError before anything is changed.
     """
-    epochs = positive("epochs", epochs)
-    if not len(train.labels):
-        raise ValueError("train is empty: there is nothing to learn from")
-    task = {"samples": len(train.labels), "batch_size": positive("batch_size", batch_size)}
+    epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
+    check_network(network)
+    check_config(config)
+    check_dataset("train", train)
+    if test is not None:
+        check_dataset("test", test)
     check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
     check_loss(loss, network, train)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
+    places = Places(resume, checkpoint, history)
+    task = task_of(network, loss, train, batch_size, augment) if checkpoint is not None or resume is not None else None
     if resume is not None:
-        run = Progress.from_dict(load_checkpoint(resume, network, optimizer, task)[0])
+        run = Progress.from_dict(load_checkpoint(resume, network, optimizer, task, complete=True)[0])
     log = History(history, run.records)
     kept = resume
 
@@ -61,15 +70,21 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
         if checkpoint is not None:
             save_checkpoint(checkpoint, network, optimizer, run.to_dict(log.records), task, config or {})
             kept = checkpoint
+        places.replaced()
 
     def check(finite, what):
         if not finite:
             text = f"{what} in epoch {run.epoch + 1}, batch {run.batch}, at lr {optimizer.lr:g}: try a smaller lr"
             raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
 
-    rate = schedule or (lambda epoch: optimizer.lr)
+    def rate(epoch):
+        lr = optimizer.lr if schedule is None else schedule(epoch)
+        if not isinstance(lr, numbers.Real):
+            raise TypeError(f"schedule must return a learning rate, got {lr!r}")
+        return lr
+
     network.train()
-    with training_steps(network, loss, optimizer, train, batch_size, threads) as steps, CtrlC() as stop:
+    with places, training_steps(network, loss, optimizer, train, batch_size, threads) as steps, Stop() as stop:
         while run.epoch < epochs and not stop.requested:
             network.train()  # whatever on_epoch has done
             epoch_start = random_state(run.rng)
@@ -77,14 +92,14 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
             left = batches[run.batch :]  # all of them, or those from where ``resume`` goes on
             rates = (rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches)))
-            with _bar(run, epochs, len(train.labels), progress) as bar, run.timed():
+            with Bar(run, epochs, len(train.labels), progress) as bar, run.timed():
                 for indices, lr, batch_loss, batch_errors in steps.epoch(left, rates, lambda: stop.requested):
                     optimizer.lr = lr
                     run.add(batch_loss, batch_errors, len(indices))
                     check(math.isfinite(batch_loss), f"the loss is {batch_loss}")
-                    bar.update(len(indices))
-                    if run.batch % 10 == 0 or run.batch == len(batches):
-                        bar.set_postfix_str(f"loss {run.mean_loss:.4f}, error {run.error_rate:.2%}", refresh=False)
+                    now_and_then = run.batch % 10 == 0 or run.batch == len(batches)
+                    text = f"loss {run.mean_loss:.4f}, error {run.error_rate:.2%}" if now_and_then else None
+                    bar.update(len(indices), text)
             weights = network.backend.to_numpy(network.vector.values)
             check(np.isfinite(weights).all(), "the weights are not finite")
             if run.batch < len(batches):
@@ -100,10 +115,11 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             log.append(record)
             save()
             if progress:
-                print(epoch_line(record, epochs), flush=True)
+                tell(epoch_line(record, epochs))
             if on_epoch is not None:
                 on_epoch(record)
     log.interrupted = run.epoch < epochs
+    log.signal = stop.requested
     return log
 
 
@@ -115,10 +131,3 @@ def epoch_line(record, epochs):
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"
     return f"{text}  {record['seconds']:.1f} s"
-
-
-def _bar(run, epochs, total, shown):
-    """The progress bar of one epoch; without one, an object that takes the same calls."""
-    bar = tqdm(desc=f"epoch {run.epoch + 1}/{epochs}", total=total, initial=run.count, unit=" images",
-               unit_scale=True, mininterval=0.5, disable=not shown)  # fmt: skip
-    return contextlib.closing(bar)

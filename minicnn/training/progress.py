@@ -1,11 +1,14 @@
-"""Where a run of training stands, and how Ctrl-C ends it."""
+"""Where a run of training stands, what it shows of that, and which signals end it."""
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 
-from minicnn.training.checkpoint import generator, random_state
+from tqdm import tqdm
+
+from minicnn.training.schema import generator, random_state
 
 
 class Progress:
@@ -57,22 +60,86 @@ class Progress:
         return cls(**{**values, "rng": generator(values["rng"])})
 
 
-class CtrlC:
-    """Within the block the first Ctrl-C only sets ``requested``; the second one interrupts at once."""
+class Stop:
+    """Within the block the first Ctrl-C, SIGTERM or SIGHUP only sets ``requested``, the signal's number; a second one
+    ends at once.
 
-    requested = False
+    SIGTERM is what ``docker stop``, batch systems and ``kill`` send, SIGHUP what a closed terminal does. Those two are
+    left to whoever has set a handler of their own, and ignored where they were (``nohup``). Only the main thread can be
+    told of signals; elsewhere nothing is changed.
+    """
+
+    requested = None
 
     def __enter__(self):
-        self._old = None
+        self._old = {}
         if threading.current_thread() is threading.main_thread():
-            self._old = signal.signal(signal.SIGINT, self._handle)
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+                number = getattr(signal, name, None)
+                if number is not None and (name == "SIGINT" or signal.getsignal(number) is signal.SIG_DFL):
+                    self._old[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *error):
-        if self._old is not None:
-            signal.signal(signal.SIGINT, self._old)
+        for number, handler in self._old.items():
+            if handler is not None:  # None is C code's, which Python cannot set again
+                signal.signal(number, handler)
 
     def _handle(self, number, frame):
-        if self.requested:
+        if self.requested is None:
+            self.requested = number
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.requested = True
+        else:
+            raise SystemExit(128 + number)  # as a shell says of a process that a signal has ended
+
+
+class Bar:
+    """The progress bar of one epoch on stderr: none where ``shown`` is false or there is no stderr.
+
+    A closed terminal or a full disk behind stderr ends the bar, never the training.
+    """
+
+    def __init__(self, run, epochs, total, shown):
+        self.bar = None  # tqdm itself holds a lock that processes share: one killed in it would stop all others
+        if shown and sys.stderr is not None:
+            self.bar = tqdm(desc=f"epoch {run.epoch + 1}/{epochs}", total=total, initial=run.count, unit=" images",
+                            unit_scale=True, mininterval=0.5, file=_Lenient(sys.stderr))  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()
+
+    def update(self, count, text=None):
+        if self.bar is not None:
+            self.bar.update(count)
+            if text is not None:
+                self.bar.set_postfix_str(text, refresh=False)
+
+
+class _Lenient:
+    """A stream that cannot fail: what it cannot write is not written."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text):
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self):
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def tell(text):
+    """A line on stdout, if there is one that takes it."""
+    if sys.stdout is not None:
+        _Lenient(sys.stdout).write(f"{text}\n")
+        _Lenient(sys.stdout).flush()

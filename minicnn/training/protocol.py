@@ -1,4 +1,4 @@
-"""What training asks of a loss and of an optimizer, looked at before it begins.
+"""What training asks of a loss, an optimizer and data, looked at before it begins.
 
     loss        forward(outputs, labels) -> float        outputs (classes, N) or whatever the network makes, labels (N,)
                 backward() -> dL/doutputs                an array of the outputs' shape and dtype
@@ -13,18 +13,48 @@
 """
 
 import copy
+import json
 import numbers
+from collections.abc import Mapping
 
 from minicnn import losses, optim
 from minicnn.layers.parts import evaluating
+from minicnn.network import Sequential
 
 TRIAL = 2
 """Samples that a loss of the user's own is tried on."""
 
 
+def check_network(network):
+    """TypeError unless ``network`` is a Sequential, which alone has a vector of parameters and predicts."""
+    if not isinstance(network, Sequential):
+        raise TypeError(f"network must be a minicnn.Sequential, got {type(network).__name__}")
+
+
+def check_dataset(name, dataset):
+    """TypeError or ValueError unless ``dataset`` has images and as many labels, at least one."""
+    images, labels = getattr(dataset, "images", None), getattr(dataset, "labels", None)
+    if not (hasattr(images, "shape") and hasattr(labels, "shape")):
+        raise TypeError(f"{name} must be a Dataset, with arrays of images and labels, got {type(dataset).__name__}")
+    if not len(labels):
+        raise ValueError(f"{name} is empty: there is nothing to {'learn from' if name == 'train' else 'evaluate'}")
+    if tuple(labels.shape) != tuple(images.shape[:1]):
+        raise ValueError(f"{name}: labels must have shape ({len(images)},) to go with images, got {labels.shape}")
+
+
+def check_config(config):
+    """TypeError or ValueError unless ``config`` is a mapping, or None, that JSON can hold."""
+    if not isinstance(config, (Mapping, type(None))):
+        raise TypeError(f"config must be a mapping, got {type(config).__name__}")
+    try:
+        json.dumps(config)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"config must be what JSON can hold: {error}") from None
+
+
 def check_loss(loss, network, dataset):
     """TypeError or ValueError, naming what is missing, unless ``loss`` can be trained on; a foreign one is tried."""
-    _check_methods("loss", loss, "forward", "backward")
+    check_methods("loss", loss, "forward", "backward")
     if losses.reduction(loss) not in ("mean", "sum"):
         raise ValueError(f"loss.reduction must be 'mean' or 'sum', got {loss.reduction!r}")
     if type(loss).__module__ != losses.__name__:
@@ -55,7 +85,7 @@ def check_optimizer(optimizer, network, saved):
 
     saved: whether its state goes into a checkpoint, or comes from one.
     """
-    _check_methods("optimizer", optimizer, "step", *(["state_dict", "load_state_dict"] if saved else []))
+    check_methods("optimizer", optimizer, "step", *(["state_dict", "load_state_dict"] if saved else []))
     if not isinstance(getattr(optimizer, "lr", None), numbers.Real):
         raise TypeError(f"optimizer must have a learning rate lr, {type(optimizer).__name__} has none")
     own = {id(p) for p in network.parameters()}
@@ -65,7 +95,7 @@ def check_optimizer(optimizer, network, saved):
         raise ValueError("optimizer trains none of the network's parameters: make it with network.parameters()")
 
 
-def _check_methods(what, thing, *methods):
+def check_methods(what, thing, *methods):
     if isinstance(thing, type):
         raise TypeError(f"{what} must be an object, got the class {thing.__name__}: call it")
     missing = [method for method in methods if not callable(getattr(thing, method, None))]

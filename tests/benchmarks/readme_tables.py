@@ -14,9 +14,11 @@ from minicnn.training import RECIPES
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
+sys.path.insert(1, str(Path(__file__).parents[1] / "stress"))
 import error_rates
 import published_runs
 import table as foreign_table
+import tally
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
@@ -125,13 +127,18 @@ def modern():
     return "\n".join(rows)
 
 
+def stress():
+    """Faults, how often each was tried, and what came of it."""
+    return tally.table(load("stress.json"))
+
+
 def foreign():
     return foreign_table.table(json.loads((foreign_table.HERE / "results.json").read_text(encoding="utf-8")))
 
 
 TABLES = {
     "speed": speed, "errors": errors, "trials": trials, "steps": steps, "paper trials": paper_trials,
-    "eblearn": eblearn, "modern": modern, "foreign": foreign,
+    "eblearn": eblearn, "modern": modern, "foreign": foreign, "stress": stress,
 }  # fmt: skip
 
 

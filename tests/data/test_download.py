@@ -1,16 +1,22 @@
 """Downloads, from a server on this machine: mirrors in turn, contents checked, nothing left half-written."""
 
+import contextlib
 import gzip
 import http.server
 import socket
+import sys
 import threading
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 
 from minicnn.data import download, load_mnist, write_idx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stress"))
+import servers
+from servers import MISBEHAVING, head
 
 NAMES = list(download.FILES)
 
@@ -230,3 +236,58 @@ def test_reasons_are_short():
     inner = OSError(113, "No route to host")
     assert download.explain(OSError(RuntimeError("wrapped", inner))) == "No route to host"
     assert download.explain(TimeoutError()) == "TimeoutError"
+
+
+# ------------------------------------------------------------------------- servers that misbehave on purpose
+
+
+@pytest.fixture
+def raw():
+    """raw(answer) -> the URL of a server that answers so, see ``servers.RawServer``."""
+    with contextlib.ExitStack() as stack:
+        yield lambda answer: stack.enter_context(servers.RawServer(answer)).url
+
+
+@pytest.mark.parametrize("fault", MISBEHAVING)
+def test_whatever_a_server_says_the_next_mirror_is_asked(raw, server, mirrors, arrays, fault):
+    mirrors(raw(servers.says(MISBEHAVING[fault])), server.mirror("b"))
+    train, _ = load_mnist()
+    assert np.array_equal(train.images, arrays[NAMES[0]])
+
+
+@pytest.mark.parametrize("fault", MISBEHAVING)
+def test_whatever_a_server_says_the_reason_is_printable(raw, mirrors, fault):
+    mirrors(raw(servers.says(MISBEHAVING[fault])))
+    train, _ = load_mnist()
+    assert train.is_sample and train.source.isprintable()
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX: ", head("Content-Length: 1000")], ids=["head", "contents"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(raw, mirrors, monkeypatch, start):
+    monkeypatch.setattr(download, "FILE_SECONDS", 0.5)
+    mirrors(raw(servers.drip(start)))
+    begun = time.monotonic()
+    assert "not done within 0.5 s" in load_mnist()[0].source
+    assert time.monotonic() - begun < 10
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_a_body_without_end_is_left_at_the_size_of_the_largest_file(raw, mirrors, monkeypatch):
+    monkeypatch.setattr(download, "MOST_BYTES", 1 << 20)
+    mirrors(raw(servers.flood))
+    assert "the server sends more than 1,048,576 bytes, which no file has" in load_mnist()[0].source
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_not_unpacked(raw, mirrors):
+    mirrors(raw(servers.says(MISBEHAVING["a bomb"])))
+    assert "its header asks for 8,589,934,608 bytes, at most 48,000,000 are allowed" in load_mnist()[0].source
+
+
+def test_a_user_without_a_home_gets_the_data_all_the_same(server, mirrors, arrays, monkeypatch):
+    monkeypatch.setattr("minicnn.data.mnist.cache_directory", lambda: None)
+    mirrors(server.mirror("a"))
+    train, _ = load_mnist()
+    assert np.array_equal(train.images, arrays[NAMES[0]])
+    assert "not kept, since there is no home directory for a cache" in train.source
+    monkeypatch.setenv("MINICNN_OFFLINE", "1")
+    assert "because this user has no home directory for a cache; MINICNN_OFFLINE" in load_mnist()[0].source

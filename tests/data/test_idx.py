@@ -1,7 +1,9 @@
 """IDX files: what is written is what is read, and every damaged file is named with what is wrong with it."""
 
 import gzip
+import os
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -143,3 +145,41 @@ def test_files_that_cannot_be_opened(tmp_path):
         read_idx(tmp_path / "none-such.gz")
     with pytest.raises(DataFileError, match="cannot be read"):
         read_idx(tmp_path)
+
+
+def test_an_archive_is_unpacked_only_as_far_as_its_header_says(tmp_path):
+    """100 MB of zeros in 100 kB, of which the header wants 6."""
+    (tmp_path / "a.gz").write_bytes(gzip.compress(WHOLE + bytes(100_000_000), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataFileError, match=r"too long: its header asks for 18 bytes, the archive holds more"):
+            read_idx(tmp_path / "a.gz")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_header_that_promises_more_than_there_is_takes_no_memory(tmp_path, ending):
+    contents = idx(8, 2**31, elements=bytes(100))
+    (tmp_path / f"a{ending}").write_bytes(gzip.compress(contents) if ending else contents)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataFileError, match=r"truncated: shape \(2147483648,\) of uint8 needs 2,147,483,656 bytes"):
+            read_idx(tmp_path / f"a{ending}")
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataFileError, match="pipe cannot be read: is no regular file"):
+        read_idx(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("path", [True, 0, None])
+def test_what_is_no_path_is_not_opened(path):
+    with pytest.raises(TypeError, match="path must be a path"):
+        read_idx(path)

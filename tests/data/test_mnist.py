@@ -4,12 +4,15 @@ import gzip
 import subprocess
 import sys
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minicnn.data import download, load_mnist, mnist, read_idx, write_idx
 from minicnn.errors import DataFileError
+
+CACHE_DIRECTORY = mnist.cache_directory
 
 
 @pytest.fixture
@@ -197,3 +200,14 @@ def test_the_bundled_sample_is_itself_such_a_directory(tmp_path):
         train, _ = load_mnist(path)
         assert np.array_equal(train.images, read_idx(path / "train-images-idx3-ubyte.gz"))
     assert "other than MNIST's" in train.source
+
+
+def test_a_user_whom_the_system_does_not_know_has_no_cache(monkeypatch):
+    monkeypatch.setattr(mnist, "cache_directory", CACHE_DIRECTORY)
+    def no_home(name):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("pooch.os_cache", no_home)
+    assert mnist.cache_directory() is None
+    monkeypatch.setattr("pooch.os_cache", lambda name: Path("~/.cache/minicnn"))  # what cannot be expanded
+    assert mnist.cache_directory() is None

@@ -231,7 +231,8 @@ def test_a_checkpoint_of_version_0_1_goes_on(trained, run, tmp_path):
         arrays = dict(archive)
     facts = json.loads(str(arrays.pop("__facts__")))
     del facts["vectors"], facts["config"]["threads"]
-    facts["config"]["workers"] = 2
+    facts["format"], facts["config"]["workers"] = "minicnn-1", 2
+    facts["task"] = {name: facts["task"][name] for name in ("samples", "batch_size")}
     np.savez(tmp_path / "old.npz", __facts__=json.dumps(facts), **arrays)
     how = "--resume", "old.npz", "--epochs", 3, "--no-plots", "--output", "more"
     status, output, errors = run(SCRIPT, *how, cwd=tmp_path)

@@ -120,9 +120,11 @@ def in_the_order_of_0_1(network, arrays):
 
 def write_as_0_1(path, network, vectors, progress, task, config):
     """A checkpoint of version 0.1: it said nothing of the vectors' order, and its config had ``workers``."""
+    task = {name: task[name] for name in ("samples", "batch_size") if name in task}
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
     arrays.update({f"optimizer/{name}": in_the_order_of_0_1(network, a) for name, a in vectors.items()})
     facts = {"kind": "checkpoint", "progress": progress, "task": task, "config": {**config, "workers": 2}}
+    facts["format"] = "minicnn-1"
     save_npz(path, arrays, facts)
 
 
