@@ -3,6 +3,7 @@
 from itertools import zip_longest
 
 from minicnn.network.network import Sequential
+from minicnn.network.prediction import decisions
 
 
 class Ensemble:
@@ -39,8 +40,8 @@ class Ensemble:
         return self.networks[0].decide(outputs)
 
     def predict(self, images, batch_size=None):
-        """The label of every image, a NumPy array (N,)."""
-        return self.backend.to_numpy(self.decide(self.outputs(images, batch_size)))
+        """The label of every image, a NumPy array (N,); arguments and errors as of ``Sequential.predict``."""
+        return decisions(self, self.outputs(images, batch_size))
 
 
 def facts(network):

@@ -59,3 +59,10 @@ def test_other_inputs_are_refused():
     nets = [small(), mc.Sequential([mc.Flatten(), mc.Linear(784, 10, rng=1)], preprocess=mc.data.Pixels(0.0, 2.0))]
     with pytest.raises(ValueError, match=r"networks\[1\] has preprocessing Pixels\(.*ink=2.0"):
         mc.Ensemble(nets)
+
+
+def test_networks_that_have_run_away_do_not_answer():
+    networks = [mc.models.lenet5(rng=seed) for seed in range(2)]
+    networks[1].vector.values[...] = np.nan
+    with pytest.raises(mc.errors.DivergedError, match="outputs are NaN for 3 of 3 images"):
+        mc.Ensemble(networks).predict(mc.data.load_sample()[1].images[:3])
