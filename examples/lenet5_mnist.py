@@ -229,7 +229,9 @@ def checked_settings(parser, checkpoint, config):
     for name in SETTINGS:
         value, option = config[name], f"--{name.replace('_', '-')}"
         try:
-            if isinstance(value, bool) if name == "distort" else value is None and parser.get_default(name) is None:
+            if name == "recipe" and isinstance(value, str):
+                settings[name] = value  # one of an earlier version's, perhaps: --recipe may give another
+            elif isinstance(value, bool) if name == "distort" else value is None and parser.get_default(name) is None:
                 settings[name] = value
             elif isinstance(value, (str, int, float)) and not isinstance(value, bool) and name != "distort":
                 with refusing(parser):
