@@ -2,7 +2,7 @@
 
     python examples/how_it_got_fast/compare.py
 
-The layer is LeNet-5's C3 with all its maps connected: 6 maps of 14x14 to 16 of 10x10, kernels of 5x5, a batch of 64.
+The layer is LeNet-5's C3 with all its maps connected: 6 maps of 14x14 to 16 of 10x10, kernels of 5x5, a batch of 256.
 """
 
 import importlib
@@ -15,7 +15,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 
 VERSIONS = ("six_loops", "im2col", "one_product", "samples_innermost", "compiled_loops", "threads")
-SAMPLES, FEW = 64, 1
+SAMPLES, FEW = 256, 1
 """A batch; and how many samples of it six loops in Python get to do, for patience."""
 PRODUCTS = 16 * 10 * 10 * 6 * 5 * 5
 """Multiply-adds an image."""

@@ -9,12 +9,20 @@ bits for any number of threads. In training it also hands out a whole epoch at o
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import compiled_loops
 import numpy as np
-from compiled_loops import part, parts
+from compiled_loops import PART
 
 SAMPLES_LAST = True
-POOL = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+POOL = ThreadPoolExecutor(THREADS)
+
+
+def shares(x):
+    """x cut along its samples, a share for each thread, in whole parts: to hand out many costs more than it saves."""
+    size = -(-x.shape[-1] // (THREADS * PART)) * PART
+    return [x[..., n : n + size] for n in range(0, x.shape[-1], size)]
 
 
 def convolution(x, k, b):
-    return np.concatenate(list(POOL.map(lambda some: part(some, k, b), parts(x))), axis=-1)
+    return np.concatenate(list(POOL.map(lambda share: compiled_loops.convolution(share, k, b), shares(x))), axis=-1)

@@ -7,6 +7,7 @@ import json
 import re
 import statistics
 import sys
+import textwrap
 from pathlib import Path
 
 from minicnn.files import atomic_write
@@ -132,13 +133,30 @@ def stress():
     return tally.table(load("stress.json"))
 
 
+def page():
+    """How quick the page is, in words."""
+    p = load("page.json")
+    size, learning = {kind: round(count / 1000) for kind, count in p["first_bytes"].items()}, p["learning"]
+    soon = next(point for point in learning if point[2] >= 90)
+    return textwrap.fill(
+        f"Measured in headless Chromium on {p['cores']} cores, load average {p['load_average']:.1f}: the first answer "
+        f"{p['first_answer_s']:.2f} s after opening, a stroke painted after {p['stroke_forward']['median_ms']:.0f} ms "
+        f"with all maps, {p['stroke_backward']['median_ms']:.0f} ms with gradients (medians); {size['gzip']} KB until "
+        f"then with gzip, as most web hosts send it, {size['plain']} KB without; layout shift {p['layout_shift']:.4f}; "
+        f"of thirty sloppy digits, large, small, tiny, narrow, slanted and in a corner, {p['sloppy_read']} read; from "
+        f"random weights {soon[2]} of 100 unseen digits read after {soon[0]:.0f} s, {learning[-1][2]} after "
+        f"{learning[-1][0]:.0f}.",
+        120,
+    )  # fmt: skip
+
+
 def foreign():
     return foreign_table.table(json.loads((foreign_table.HERE / "results.json").read_text(encoding="utf-8")))
 
 
 TABLES = {
     "speed": speed, "errors": errors, "trials": trials, "steps": steps, "paper trials": paper_trials,
-    "eblearn": eblearn, "modern": modern, "foreign": foreign, "stress": stress,
+    "eblearn": eblearn, "modern": modern, "foreign": foreign, "page": page, "stress": stress,
 }  # fmt: skip
 
 
