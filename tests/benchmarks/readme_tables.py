@@ -117,15 +117,8 @@ def eblearn():
 
 
 def modern():
-    """A few epochs of the modern variant, and the last line that it prints."""
-    history = lines_of("lenet_modern.jsonl")
-    rows = ["| epoch | train loss | train accuracy | seconds |", "|---|---|---|---|"]
-    for record in (history[i - 1] for i in (1, 10, 25, 50)):
-        rows.append(f"| {record['epoch']} | {record['train_loss']:.5f} | {1 - record['train_error']:.2%} "
-                    f"| {record['seconds']:.1f} |")  # fmt: skip
-    log = (RESULTS / "lenet_modern.log").read_text(encoding="utf-8").splitlines()
-    rows += ["", f"    {log[-1]}"]
-    return "\n".join(rows)
+    """Five runs of the modern variant beside the published one."""
+    return published_runs.modern_table(lines_of("published_runs.jsonl"))
 
 
 def stress():
