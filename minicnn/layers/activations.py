@@ -27,6 +27,7 @@ class _Activation(Layer):
         return self.slope(self.y) * dy
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, None if self.y is None else self.y.shape, "d2y")
         return self.slope(self.y) ** 2 * d2y
 
 

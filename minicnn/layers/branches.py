@@ -92,6 +92,7 @@ class Parallel(Layer):
         return sum(dxs[1:], start=dxs[0])
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
         d2xs = [branch.second_backward(d) for branch, d in zip(self.branches, self._shares(d2y))]
         return sum(d2xs[1:], start=d2xs[0])
 

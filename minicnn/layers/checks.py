@@ -8,6 +8,10 @@ MASKED = (np.ma.MaskedArray, np.matrix)
 """Kinds of NumPy arrays whose operators mean something else: ``x * y`` skips elements, or is a matrix product."""
 
 
+BACKWARD = {"dy": "backward", "d2y": "second_backward"}
+"""Which method takes what."""
+
+
 class Checks:
     """The part of ``Layer`` that looks at arguments, so that forward and backward can be mathematics alone."""
 
@@ -39,16 +43,16 @@ class Checks:
             raise TypeError(f"{self.label}: x must hold real numbers (float32 or float64), got {x.dtype}")
         self._x_dtype = x.dtype
 
-    def _check_gradient(self, dy, y_shape):
-        """Raise unless dy has the shape of the y that ``forward`` returned (None: it was never called)."""
+    def _check_gradient(self, dy, y_shape, name="dy"):
+        """Raise unless dy (or d2y) has the shape of the y that ``forward`` returned (None: it was never called)."""
         if y_shape is None:
-            raise RuntimeError(f"{self.label}: backward needs a forward first")
+            raise RuntimeError(f"{self.label}: {BACKWARD[name]} needs a forward first")
         if not hasattr(dy, "shape") or isinstance(dy, MASKED):
-            raise TypeError(f"{self.label}: dy must be an array, got {type(dy).__name__}")
+            raise TypeError(f"{self.label}: {name} must be an array, got {type(dy).__name__}")
         if tuple(dy.shape) != tuple(y_shape):
-            raise ValueError(f"{self.label}: dy must have the shape of y, {tuple(y_shape)}, got {tuple(dy.shape)}")
+            raise ValueError(f"{self.label}: {name} must have the shape of y, {tuple(y_shape)}, got {tuple(dy.shape)}")
         if self._x_dtype is not None and dy.dtype != self._x_dtype:
-            raise TypeError(f"{self.label}: dy must be {self._x_dtype} as x was, got {dy.dtype}")
+            raise TypeError(f"{self.label}: {name} must be {self._x_dtype} as x was, got {dy.dtype}")
 
 
 def floating(dtype):

@@ -80,6 +80,7 @@ class Conv2d(Layer):
         return self.backend.col2im(self.W().T @ dy, self.x_shape, *self.window)
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
         d2y = d2y.reshape(self.out_channels, -1)
         self.weight.curvature = self.kernels(d2y @ (self.cols**2).T)
         if self.bias:

@@ -35,6 +35,7 @@ class Dropout(Layer):
         return self.mask * dy
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
         return self.mask**2 * d2y
 
     def _draw(self, x):

@@ -40,6 +40,7 @@ class Linear(Layer):
         return self.weight.value.T @ dy
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, None if self.x is None else (self.out_features, self.x.shape[1]), "d2y")
         self.weight.curvature = d2y @ (self.x**2).T
         if self.bias:
             self.bias.curvature = d2y.sum(axis=1)

@@ -49,6 +49,7 @@ class _Normalisation(Layer):
         return g / self.deviation
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
         q, z = d2y, self.z
         if self.weight:
             self.weight.curvature, self.bias.curvature = self._sum(z**2 * d2y), self._sum(d2y)

@@ -115,6 +115,7 @@ class AvgPool2d(_Pool2d):
         return self._image(self._every_pixel(dy / self.pixels))
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
         return self._image(self._every_pixel(d2y / self.pixels**2))  # the slope 1 / pixels, squared
 
     def _every_pixel(self, dy):
@@ -150,6 +151,7 @@ class GlobalAvgPool2d(Layer):
         return self._every_pixel(dy / self.pixels)
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.x_shape and (self.x_shape[0], 1, 1, self.x_shape[3]), "d2y")
         return self._every_pixel(d2y / self.pixels**2)
 
     def _every_pixel(self, dy):

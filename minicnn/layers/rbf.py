@@ -30,7 +30,7 @@ class RBF(Layer):
 
     def forward(self, x):
         self._check_input(x, self.prototypes.shape[1], "N")
-        self.y_shape = len(self.prototypes), x.shape[1]
+        self.y_shape, self.dy = (len(self.prototypes), x.shape[1]), None
         self.differences = x - self.prototypes[:, :, None]  # (classes, features, N)
         return (self.differences**2).sum(axis=1)
 
@@ -40,6 +40,9 @@ class RBF(Layer):
         return 2 * (dy[:, None] * self.differences).sum(axis=0)
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, self.y_shape, "d2y")
+        if self.dy is None:
+            raise RuntimeError(f"{self.label}: second_backward needs a backward first")
         return 4 * (d2y[:, None] * self.differences**2).sum(axis=0) + 2 * self.dy.sum(axis=0)
 
     def decide(self, outputs):

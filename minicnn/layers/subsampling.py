@@ -46,6 +46,7 @@ class Subsampling(Layer):
         return self._spread(maps(self.coefficient) * dy)
 
     def second_backward(self, d2y):
+        self._check_gradient(d2y, None if self.sums is None else self.sums.shape, "d2y")
         self.coefficient.curvature = (self.sums**2 * d2y).sum(axis=(1, 2, 3))
         self.bias.curvature = d2y.sum(axis=(1, 2, 3))
         return self._spread(maps(self.coefficient) ** 2 * d2y)

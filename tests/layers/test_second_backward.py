@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layer_cases import scattered
+from layer_cases import NAMES, case, scattered
 
 import minicnn as mc
 
@@ -149,3 +149,23 @@ def test_a_layer_without_one_says_so():
 
     with pytest.raises(TypeError, match="Double has no second_backward"):
         Double().second_backward(np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_second_backward_refuses(name):
+    layer, x, dy = case(name)
+    with pytest.raises(RuntimeError, match="backward needs a forward first"):
+        layer.second_backward(dy)
+    layer.forward(x)
+    layer.backward(dy)
+    with pytest.raises(ValueError, match="must have the shape of y"):
+        layer.second_backward(dy[..., :1])
+    with pytest.raises(TypeError, match="must be an array, got NoneType"):
+        layer.second_backward(None)
+
+
+def test_an_rbf_layer_bends_by_what_came_back():
+    layer, x, dy = case("RBF")
+    layer.forward(x)
+    with pytest.raises(RuntimeError, match="RBF: second_backward needs a backward first"):
+        layer.second_backward(dy)
