@@ -14,12 +14,12 @@ Exports the page, serves it under a path of its own and measures
 
 import argparse
 import gzip
-import importlib.util
 import json
 import os
 import platform
 import re
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -31,9 +31,12 @@ from minicnn.page import contents
 from minicnn.page.export import export
 from minicnn.page.serve import Server
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "page"))
+import browser
+import sloppy
+
 PASS = 10 * contents.TRAINING
 """Steps of a pass over the page's own digits."""
-PAGE_TESTS = Path(__file__).parents[1] / "page"
 
 WATCH = """
 window.firstAnswer = null;
@@ -79,17 +82,6 @@ const painted = () => new Promise((go) => requestAnimationFrame(() => {
   done(times);
 })();
 """
-
-
-def beside(name):
-    """A module of tests/page, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, PAGE_TESTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-browser, sloppy = beside("browser"), beside("sloppy")
 
 
 def summary(times):

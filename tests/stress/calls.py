@@ -77,9 +77,9 @@ MAKERS = [mc.Conv2d, mc.Subsampling, mc.MaxPool2d, mc.AvgPool2d, mc.Linear, mc.R
           mc.inspect.UpdateRatios, mc.compiled.thread_count]  # fmt: skip
 
 METHODS = {
-    "layer": (LAYERS, ("forward", "backward", "to", "train", "__call__", "connections")),
-    "network": ([network], ("predict", "outputs", "forward", "backward", "load_state_dict", "summary", "counts", "to",
-                            "__getitem__", "save", "load", "train")),
+    "layer": (LAYERS, ("forward", "backward", "second_backward", "to", "train", "__call__", "connections")),
+    "network": ([network], ("predict", "outputs", "forward", "backward", "second_backward", "load_state_dict",
+                            "summary", "counts", "to", "__getitem__", "save", "load", "train")),
     "loss": ([mc.losses.CrossEntropyLoss, mc.losses.RBFLoss, mc.losses.MAPLoss, mc.losses.MSELoss],
              ("forward", "to", "backward")),
     "optimizer": ([lambda: mc.optim.SGD(network().parameters(), 0.1), lambda: mc.optim.Adam(network().parameters())],
@@ -116,7 +116,7 @@ def call(draw):
         forward_first = draw(st.booleans())
 
         def make():
-            if forward_first and method == "backward" and hasattr(thing, "walk"):
+            if forward_first and method.endswith("backward") and hasattr(thing, "walk"):
                 for array in (np.ones((1, 6, 6, 2), "float32"), np.ones((3, 4), "float32")):
                     try:
                         thing.forward(array)
