@@ -12,15 +12,18 @@ from minicnn.training.protocol import check_methods, check_network
 from minicnn.training.schema import C_ORDER, check_facts, random_state
 
 
-def save_checkpoint(path, network, optimizer, progress, task, config):
+def save_checkpoint(path, network, optimizer, progress, task, config, average=None):
     """Write a network, its optimizer and three JSON-able mappings to ``path``, whole or not at all.
 
     Of the network: parameters, buffers, and the states of the generators that its layers draw from.
     progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
     be the same to go on from there (samples, batch_size, fingerprints); config: the settings that the user chose.
+    average: an AveragedNetwork, whose parameters and buffers are kept, too.
     """
     _check_given(network, optimizer, progress=progress, task=task, config=config)
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
+    if average is not None:
+        arrays.update({f"average/{name}": a for name, a in average.network.state_dict().items()})
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
     facts = {"kind": "checkpoint", "vectors": C_ORDER, "progress": progress, "task": task, "config": config}
@@ -28,8 +31,8 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     save_npz(path, arrays, facts)
 
 
-def load_checkpoint(path, network, optimizer, task=None, complete=False):
-    """Set network, its layers' generators and optimizer from a checkpoint -> (progress, config).
+def load_checkpoint(path, network, optimizer, task=None, complete=False, average=None):
+    """Set network, its layers' generators, optimizer and average from a checkpoint -> (progress, config).
 
     task: what must be the same; complete: whether progress must be all that ``fit`` needs to go on.
 
@@ -43,17 +46,22 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
         _check_task(facts, task or {}, "samples", "batch_size")
         _check_generators(network, facts)
         check_kinds(network, network_part(kinds))
+        _check_average(average, network_part(kinds, "average"))
         check_facts(facts, complete)
 
     arrays, facts = load_npz(path, check)
     try:
         values = checked(network, network_part(arrays))
+        if average is not None:
+            averages = checked(average.network, network_part(arrays, "average"))
         state = _optimizer_part(arrays, facts, optimizer)
         _load(copy.deepcopy(optimizer), state, network)
         _check_task(facts, task or {}, *(task or {}))
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from None
     apply(network, values)
+    if average is not None:
+        apply(average.network, averages)
     _load(optimizer, state, network)
     for name, rng in network.named_generators():
         rng.bit_generator.state = facts["generators"][name]
@@ -83,6 +91,16 @@ def _check_task(facts, task, *names):
             raise CheckpointError(f"is damaged: it does not say with which {name} it was trained")
         if (saved := facts["task"].get(name, value)) != value and "" not in (saved, value):
             raise CheckpointError(f"was trained with {name} {saved}, this run has {value}")
+
+
+def _check_average(average, kinds):
+    """CheckpointError unless the file has an average of the weights where there is one to go on with, and else none."""
+    if average is None and kinds:
+        raise CheckpointError("holds an average of the weights, and there is no average to go on with it")
+    if average is not None:
+        if not kinds:
+            raise CheckpointError("holds no average of the weights, which average would go on from")
+        check_kinds(average.network, kinds)
 
 
 def _check_generators(network, facts):
