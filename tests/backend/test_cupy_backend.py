@@ -165,7 +165,7 @@ def import_cupy_raises(monkeypatch, error):
 
 
 @pytest.mark.parametrize("error, message", [
-    (ModuleNotFoundError("No module named 'cupy'", name="cupy"), r'CuPy is not installed: pip install -e "\S+\[cuda12\]"'),
+    (ModuleNotFoundError("No module named 'cupy'", name="cupy"), r'is not installed: pip install -e "\S+\[cuda12\]"'),
     (ModuleNotFoundError("No module named 'fastrlock'", name="fastrlock"), "broken: No module named 'fastrlock'"),
     (ImportError("libcuda.so.1: cannot open shared object file"), "driver is missing.*libcuda.so.1"),
     (ImportError("libcublas.so.12: cannot open shared object file"), "cannot be imported: libcublas.so.12"),
