@@ -1,7 +1,11 @@
 """A backend: an array namespace, and the two textbook primitives that turn a convolution into a matrix product."""
 
+from typing import Any
 
-def output_size(size, kernel, stride, padding=0, dilation=1):
+from minicnn.typing import Array, ArrayLike, DType, Shape, Sizes
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> int:
     """How many windows fit into ``size`` padded pixels: (size + 2 padding - extent) // stride + 1.
 
     A window of ``kernel`` pixels, ``dilation`` apart, has the extent dilation · (kernel - 1) + 1.
@@ -19,31 +23,35 @@ class Backend:
 
     name = "reference"
 
-    def __init__(self, xp):
+    reason = "asked for"
+    """Why ``get`` took this one."""
+
+    def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[()]]:
         return type(self), ()  # a module cannot be pickled
 
     # ------------------------------------------------------------------------------------------- arrays
 
-    def asarray(self, a, dtype=None):
+    def asarray(self, a: ArrayLike, dtype: DType | None = None) -> Array:
         """``a`` as an array of this backend; copied only if it must be."""
         return self.xp.asarray(a, dtype=dtype)
 
-    def to_numpy(self, a):
+    def to_numpy(self, a: Array) -> Array:
         """``a`` as a NumPy array in host memory."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its arrays reach the host")
 
-    def synchronize(self):
+    def synchronize(self) -> None:
         """Wait until everything asked of the device is done (a CPU has nothing to wait for)."""
 
     # -------------------------------------------------------------------------------------- convolution
 
-    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def im2col(self, x: Array, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         """Receptive fields as columns: x ``(C, H, W, N)`` -> cols ``(C·KH·KW, H_out·W_out·N)``.
 
             cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky·dh - ph, w·sw + kx·dw - pw, n]
@@ -61,7 +69,8 @@ class Backend:
                 cols[:, ky, kx] = padded[:, i : i + sh * h_out : sh, j : j + sw * w_out : sw]
         return cols.reshape(channels * kh * kw, h_out * w_out * batch)
 
-    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def col2im(self, cols: Array, x_shape: Shape, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         """The adjoint of ``im2col``: every element of ``cols`` is added to the pixel it was copied from.
 
         cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``.
