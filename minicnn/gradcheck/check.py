@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from minicnn.gradcheck.second import check_second
 from minicnn.gradcheck.subject import Subject
 from minicnn.gradcheck.zeros import explain
 from minicnn.layers.checks import positive
+from minicnn.typing import ArrayLike, Seed
 
 
-def gradcheck(layer, x, *, labels=None, targets=None, eps=1e-4, tolerance=1e-6, samples=None, rng=None,
-              training=True, second=False):  # fmt: skip
+def gradcheck(layer: Any, x: ArrayLike | tuple[ArrayLike, ...], *, labels: ArrayLike | None = None,
+              targets: ArrayLike | None = None, eps: float = 1e-4, tolerance: float = 1e-6, samples: int | None = None,
+              rng: Seed = None, training: bool = True, second: bool = False) -> Report:  # fmt: skip
     """Compare ``layer.backward`` with central differences of ``layer.forward`` -> Report, truthy if they agree.
 
     For every element v of every parameter and of x, with L = sum(y · dy) and a random dy (a loss: L itself),

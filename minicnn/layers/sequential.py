@@ -119,7 +119,7 @@ def named_layers(layers: Layers, what: str = "layers") -> list[Layer]:
     return [layer for _, layer in named]
 
 
-def pick(layers: Sequence[Layer], key: int | str) -> Layer:
+def pick(layers: Sequence[Any], key: int | str) -> Any:
     """The one of the layers at an index, or with a name; KeyError says which names there are."""
     if not isinstance(key, str):
         return layers[key]
