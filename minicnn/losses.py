@@ -165,6 +165,12 @@ class CrossEntropyLoss(Loss):
     backward: dE/dz_i = 1/N (p_i - [i = D]), p = softmax(z); second_backward: d²E/dz_i² = 1/N p_i (1 - p_i).
 
     The largest logit is subtracted first, so that nothing overflows.
+
+    >>> loss = mc.losses.CrossEntropyLoss()
+    >>> round(loss.forward(np.array([[2.0], [0.0]]), [0]), 4)  # log(e² + 1) - 2
+    0.1269
+    >>> print(loss.backward()[:, 0].round(4))
+    [-0.1192  0.1192]
     """
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:

@@ -56,7 +56,19 @@ class Backend:
 
             cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky·dh - ph, w·sw + kx·dw - pw, n]
 
-        and zero outside the image, so that ``W (C_out, C·KH·KW) @ cols`` is the convolution.
+        and zero outside the image, so that ``W (C_out, C·KH·KW) @ cols`` is the convolution. Here the four windows of
+        2x2 pixels in an image of 3x3, each of them a column:
+
+        >>> backend, image = mc.backend.get("numpy"), np.arange(9).reshape(1, 3, 3, 1)
+        >>> print(image[0, :, :, 0])
+        [[0 1 2]
+         [3 4 5]
+         [6 7 8]]
+        >>> print(backend.im2col(image, (2, 2)))
+        [[0 1 3 4]
+         [1 2 4 5]
+         [3 4 6 7]
+         [4 5 7 8]]
         """
         channels, height, width, batch = x.shape
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation
@@ -73,7 +85,14 @@ class Backend:
                dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         """The adjoint of ``im2col``: every element of ``cols`` is added to the pixel it was copied from.
 
-        cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``.
+        cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``. So a column of ones for each window
+        counts by how many of them a pixel is seen:
+
+        >>> backend = mc.backend.get("numpy")
+        >>> print(backend.col2im(np.ones((4, 4)), (1, 3, 3, 1), (2, 2))[0, :, :, 0])
+        [[1. 2. 1.]
+         [2. 4. 2.]
+         [1. 2. 1.]]
         """
         channels, height, width, batch = x_shape
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation

@@ -7,6 +7,8 @@ from minicnn.typing import Array
 
 
 class NumpyBackend(Backend):
+    """The primitives as ``Backend`` has them, on NumPy."""
+
     name = "numpy"
 
     def __init__(self) -> None:

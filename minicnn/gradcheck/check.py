@@ -58,6 +58,13 @@ def gradcheck(layer: Any, x: ArrayLike | tuple[ArrayLike, ...], *, labels: Array
     with the Jacobian J from differences, "weight.curvature" that of a parameter, the same with its own Jacobian.
     A loss: the diagonal of the second derivative.
 
+    >>> class Forgetful(mc.Tanh):
+    ...     def slope(self, y):
+    ...         return 1 - y  # the square is missing
+    >>> x = np.random.default_rng(0).normal(size=(3, 2))
+    >>> mc.gradcheck(mc.Tanh(), x).passed, mc.gradcheck(Forgetful(), x).passed
+    (True, False)
+
     Raises TypeError or ValueError for an x or a setting that makes no sense, and for a layer that cannot be
     checked: no backward, one that returns None or another shape than x's, a forward that is not finite, not
     deterministic, not in float64, or writes to its input.

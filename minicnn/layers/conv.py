@@ -35,6 +35,9 @@ class Conv2d(Layer):
 
     kernel_size, stride, padding, dilation: an integer or a pair (vertical, horizontal). Raises ValueError or
     TypeError for sizes that make no sense, for groups beside connections, and for x of another shape or dtype.
+
+    >>> mc.Conv2d(1, 6, 5).forward(np.zeros((1, 32, 32, 8), "float32")).shape
+    (6, 28, 28, 8)
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0,

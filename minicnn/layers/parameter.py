@@ -19,6 +19,12 @@ class Parameter:
 
     ``curvature``, None until a layer's ``second_backward`` writes it, is the diagonal of the loss's second
     derivative (Gauss-Newton). ``vector`` is the ParameterVector that the other two are part of, or None.
+
+    >>> p = mc.Parameter(np.zeros(3))
+    >>> same = p.value
+    >>> p.value = np.arange(3.0)
+    >>> print(same)
+    [0. 1. 2.]
     """
 
     def __init__(self, value: Array, name: str = "") -> None:

@@ -18,6 +18,11 @@ class RBF(Layer):
     second_backward: d2x[j] = 4 sum_i d2y[i] (x[j] - w[i, j])² + 2 sum_i dy[i]. The second term is what y itself
     bends. A criterion that is linear in y, as equation 8, has no other curvature, so it is not left out here;
     both of the paper's criteria keep it from being negative.
+
+    >>> rbf = mc.RBF([[1, 1, -1], [-1, 1, 1]])
+    >>> y = rbf.forward(np.array([[1], [1], [0]], "float32"))
+    >>> print(y[:, 0], rbf.decide(y))
+    [1. 5.] [0]
     """
 
     constants = ("prototypes",)

@@ -20,6 +20,12 @@ class Sequential(Layer):
     layers: a list of layers, or a mapping from names to layers. Unnamed layers are called after their class.
     All parameters move into one contiguous ``vector``; a parameter's name is "C1.weight".
 
+    >>> net = mc.Sequential({"hidden": mc.Linear(4, 3), "squash": mc.Tanh(), "out": mc.Linear(3, 2)})
+    >>> [p.name for p in net.parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    >>> net.vector.values.shape
+    (23,)
+
     Raises ValueError for no layers or one that occurs twice, TypeError for one that is no Layer.
     """
 

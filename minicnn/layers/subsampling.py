@@ -23,6 +23,12 @@ class Subsampling(Layer):
 
     init: of the coefficients, whose fan-in is size²; bias_init: of the biases, by default the same. Raises ValueError
     if ``size`` does not divide the height and width of x.
+
+    >>> S2 = mc.Subsampling(1)
+    >>> S2.coefficient.value, S2.bias.value = np.array([0.5]), np.array([1.0])
+    >>> x = np.array([[1, 2], [3, 4]], "float32").reshape(1, 2, 2, 1)
+    >>> S2.forward(x).item()
+    6.0
     """
 
     def __init__(self, channels: int, size: int = 2, *, init: Initialiser = uniform_fan_in,

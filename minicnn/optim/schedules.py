@@ -22,7 +22,12 @@ class Constant:
 
 @dataclass(frozen=True)
 class StepTable:
-    """((lr, epochs), (lr, epochs), ...): each rate for so many epochs; the last one stays."""
+    """((lr, epochs), (lr, epochs), ...): each rate for so many epochs; the last one stays.
+
+    >>> schedule = mc.optim.schedules.StepTable(((0.1, 2), (0.01, 3)))
+    >>> [schedule(epoch) for epoch in (0, 1.9, 2, 9)]
+    [0.1, 0.1, 0.01, 0.01]
+    """
 
     table: tuple[tuple[float, float], ...]
 
