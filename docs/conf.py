@@ -3,17 +3,14 @@
 import inspect
 import re
 import shutil
-import sys
 from pathlib import Path
-
-DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))
 
 from docutils.nodes import SkipNode
 from latex2mathml.converter import convert
 
 import minicnn
 
+DOCS = Path(__file__).parent
 project, release = "minicnn", minicnn.__version__
 html_title = f"minicnn {release}"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
