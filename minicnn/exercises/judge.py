@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn.exercises.mistakes import likely_mistake, same, wrong_shape
-from minicnn.exercises.sandbox import OUTPUT_LIMIT, TIME_LIMIT, run
+from minicnn.exercises.sandbox import OUTPUT_LIMIT, PATIENCE, START_LIMIT, TIME_LIMIT, run
 
 PASSED, WRONG, UNFINISHED, NOT_STARTED, MISSING = "passed", "wrong", "unfinished", "not started", "missing"
 DIGITS = 17
@@ -128,7 +128,13 @@ def answers(exercise):
 def ended(result, time_limit):
     """Why there is no report."""
     if result.stopped == "time":
-        return wrong("time", f"it was still running after {time_limit:g} seconds: does every loop end?")
+        return wrong("time", f"it was still computing after {time_limit:g} seconds: does every loop end?")
+    if result.stopped == "wait":
+        return wrong("time", f"it had not ended after {PATIENCE * time_limit:g} seconds: does every loop end, does it "
+                     "sleep or wait for something?")  # fmt: skip
+    if result.stopped == "start":
+        return wrong("time", f"Python and NumPy had not started after {START_LIMIT:g} seconds: try again when the "
+                     "machine is less busy")  # fmt: skip
     if result.stopped == "output":
         return wrong("output", f"it printed more than {OUTPUT_LIMIT:,} characters and was stopped: is there a print in "
                      "a loop?")  # fmt: skip
