@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from minicnn import sources
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
 from minicnn.errors import BackendNotAvailableError, DeviceError, DeviceMemoryError
 from minicnn.typing import Array, ArrayLike, DType, Shape, Sizes
 
-INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
+INSTALL = f"{sources.pip_install('cuda12', 'cuda13')}, for the CUDA version that nvidia-smi shows"
 
 
 class CupyBackend(Backend):

@@ -4,6 +4,7 @@ import logging
 from functools import cache
 from importlib import metadata
 
+from minicnn import sources
 from minicnn.backend import Backend
 from minicnn.compiled.numpy_form import NumpyForm
 
@@ -67,5 +68,5 @@ def numba_obstacle() -> str | None:
     except Exception as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "numba"
         what = "Numba is not installed" if missing else f"Numba does not work here ({type(error).__name__}: {error})"
-        return f'{what}: pip install "minicnn[fast]" trains several times faster'
+        return f"{what}: {sources.pip_install('fast')} trains several times faster"
     return None
