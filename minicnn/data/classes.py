@@ -9,7 +9,7 @@ MOST = 256
 DIGITS = tuple("0123456789")
 
 
-def class_names(classes):
+def class_names(classes: int | Sequence[str]) -> tuple[str, ...]:
     """A tuple of names from their number N ("0" to "N-1"), from a text of characters, or from any sequence of names.
 
     Raises TypeError for anything else, and ValueError unless they are 2 to 256, all different, none of them empty.
@@ -45,7 +45,7 @@ def unnamed(labels):
     return class_names(max(len(DIGITS), int(labels.max(initial=0)) + 1))
 
 
-def listed(classes, most=12):
+def listed(classes: Sequence[str], most: int = 12) -> str:
     """Names for a message: all of them, or the first and the last.
 
     >>> listed("ABC")

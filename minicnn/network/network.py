@@ -1,8 +1,12 @@
 """What users call a network: the container of layers, and what only the whole of it can do."""
 
+from collections.abc import Callable, Sequence
+
 from minicnn.data.classes import class_names
 from minicnn.layers import Sequential as Container
+from minicnn.layers.sequential import Layers
 from minicnn.network import files, prediction, table
+from minicnn.typing import Array
 
 
 class Sequential(Container):
@@ -16,7 +20,13 @@ class Sequential(Container):
     ``save`` keeps them and ``load`` brings them back.
     """
 
-    def __init__(self, layers, *, preprocess=None, classes=None):
+    def __init__(
+        self,
+        layers: Layers,
+        *,
+        preprocess: Callable[..., Array] | None = None,
+        classes: int | Sequence[str] | None = None,
+    ) -> None:
         super().__init__(layers)
         self.preprocess = preprocess
         self.classes = None if classes is None else class_names(classes)
