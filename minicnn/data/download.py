@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from minicnn.data.idx import decode, decompress
 from minicnn.errors import DataFileError
 from minicnn.files import atomic_write
+from minicnn.terminal import is_terminal
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -92,7 +93,7 @@ def published(contents, name):
 
 
 def fetch(url, progress=True):
-    """The bytes at ``url``, with a progress bar on stderr.
+    """The bytes at ``url``, with a progress bar on stderr if that is a terminal.
 
     Raises OSError, ValueError or HTTPException if the bytes don't arrive, arrive too slowly, or are too many.
     """
@@ -107,7 +108,7 @@ def fetch(url, progress=True):
                 if promised is not None and promised > MOST_BYTES:
                     raise OSError(f"the server wants to send {promised:,} bytes; no file has more than {MOST_BYTES:,}")
                 bar = tqdm(desc=url.rpartition("/")[2], total=promised, unit="B", unit_scale=True, leave=False,
-                           disable=not progress or sys.stderr is None)  # fmt: skip
+                           disable=not (progress and is_terminal(sys.stderr)))  # fmt: skip
                 with bar:
                     while piece := response.read1(PIECE):
                         data += piece

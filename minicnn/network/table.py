@@ -6,6 +6,10 @@ import numpy as np
 
 from minicnn.layers import Parameter
 from minicnn.layers.parts import held
+from minicnn.terminal import WIDTH
+
+GAP, LEAST_TEXT = "  ", 16
+"""Between two columns; columns that a layer's description has at least."""
 
 
 def counts(network, input_shape):
@@ -43,7 +47,10 @@ def _recording(forward, name, layer, lines):
 
 
 def summary(network, input_shape):
-    """The network as a table, one line a layer; input_shape is (C, H, W)."""
+    """The network as a table, 80 columns wide unless names are very long; input_shape is (C, H, W).
+
+    A layer has a line, and what does not fit beside its numbers stands below.
+    """
     lines = network.counts(input_shape)
     rows = [("layer", "", "input", "output", "parameters", "connections")]
     for line in lines:
@@ -52,9 +59,24 @@ def summary(network, input_shape):
     totals = [f"{sum(line[key] for line in lines):,}" for key in ("parameters", "connections")]
     rows.append(("total", "", "", "", *totals))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    indent = " " * (widths[0] + len(GAP))
+    room = max(LEAST_TEXT, WIDTH - len(indent) - sum(widths[2:]) - 4 * len(GAP))
+    broken = [_broken(row[1], room, WIDTH - len(indent)) for row in rows]
+    widths[1] = max(len(beside) for beside, *_ in broken)
     texts = []
-    for row in rows:
-        cells = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))]
-        texts.append("  ".join(cells).rstrip())
-    rule = "-" * max(map(len, texts))
+    for (name, _, *numbers), (beside, *below) in zip(rows, broken):
+        cells = [name.ljust(widths[0]), beside.ljust(widths[1]), *(n.rjust(w) for n, w in zip(numbers, widths[2:]))]
+        texts.append("\n".join([GAP.join(cells).rstrip(), *(indent + line for line in below)]))
+    rule = "-" * max(len(line) for text in texts for line in text.split("\n"))
     return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]])
+
+
+def _broken(text, first, others):
+    """``text`` in lines, broken after commas: the first this wide, the others that wide."""
+    *parts, last = text.split(", ")
+    lines = [""]
+    for part in (*(f"{part}, " for part in parts), last):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > (first if len(lines) == 1 else others):
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip() for line in lines]
