@@ -5,6 +5,7 @@ from functools import cache
 from importlib import metadata
 
 from minicnn import sources
+from minicnn.backend import Backend
 from minicnn.compiled.numpy_form import NumpyForm
 
 log = logging.getLogger("minicnn")
@@ -26,7 +27,7 @@ def compiles_loops(network):
     return network.backend.name == "numpy" and numba_obstacle() is None
 
 
-def describe(backend):
+def describe(backend: Backend) -> str:
     """What computes on this backend, in a few words."""
     if backend.name == "cupy":
         return "CUDA kernels"
@@ -58,7 +59,7 @@ def _maker(name):
 
 
 @cache
-def numba_obstacle():
+def numba_obstacle() -> str | None:
     """Why loops cannot be compiled here, and what helps; None where they can."""
     try:
         from minicnn.compiled.cpu import kernels

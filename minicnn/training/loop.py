@@ -128,6 +128,7 @@ def epoch_line(record, epochs):
     text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  train loss {record['train_loss']:.4f}"
     if "test_error" in record:
         text += f"  test loss {record['test_loss']:.4f}  test error {record['test_error']:.2%}"
+    text += f"  {record['seconds']:.1f} s"
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"
-    return f"{text}  {record['seconds']:.1f} s"
+    return text

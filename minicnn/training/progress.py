@@ -1,6 +1,7 @@
 """Where a run of training stands, what it shows of that, and which signals end it."""
 
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -95,6 +96,9 @@ class Stop:
             raise SystemExit(128 + number)  # as a shell says of a process that a signal has ended
 
 
+UNBROKEN = "\xa0"
+"""A space at which no line ends."""
+
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} {rate_fmt}{postfix}"
 """What a terminal of 80 columns has room for."""
 
@@ -145,7 +149,8 @@ class _Lenient:
 
 
 def tell(text):
-    """A line on stdout, if there is one that takes it; broken between words where a terminal is narrower."""
+    """A line on stdout, if there is one that takes it; broken at a gap of two spaces where a terminal is narrower."""
     if sys.stdout is not None:
-        _Lenient(sys.stdout).write(f"{fitted(text, sys.stdout, indent='    ')}\n")
+        whole = re.sub("(?<! ) (?! )", UNBROKEN, text)
+        _Lenient(sys.stdout).write(f"{fitted(whole, sys.stdout, indent='    ')}\n".replace(UNBROKEN, " "))
         _Lenient(sys.stdout).flush()
