@@ -19,6 +19,7 @@ COMMANDS = {
     "train": ("minicnn.cli.train", "train LeNet-5 on MNIST; needs no argument"),
     "draw": ("minicnn.page.__main__", "draw a digit and watch LeNet-5 read it, in the browser"),
     "exercises": ("minicnn.exercises.__main__", "check the exercises, or copy them to a folder"),
+    "info": ("minicnn.cli.info", "what computes here; to be pasted into a bug report"),
 }
 """By name: the module, and what it does in a few words."""
 
