@@ -16,7 +16,7 @@ from minicnn import sources
 from minicnn.backend.cores import available_cores
 from minicnn.compiled.forms import numba_obstacle
 from minicnn.compiled.loops import kernels
-from minicnn.data.mnist import cache_directory
+from minicnn.data.cache import cache_directory
 from minicnn.terminal import fitted
 
 VECTORS = {
