@@ -22,6 +22,7 @@ from minicnn.training.protocol import (
     check_loss,
     check_network,
     check_optimizer,
+    warn_of_loss,
 )
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
@@ -64,6 +65,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             check_labels(name, dataset, network)
     check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
     check_loss(loss, network, train)
+    warn_of_loss(loss, network)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     places = Places(resume, checkpoint, history)
