@@ -1,0 +1,42 @@
+"""Two forms of a convolution's weight: the kernels of a table of connections, and the whole weight with zeros.
+
+Neither PyTorch nor ONNX has tables. There a convolution that Table I describes has the whole weight (C_out, C_in, KH,
+KW), 0 where two maps are not connected, and computes the same. Equal groups are what both of them have.
+"""
+
+import numpy as np
+
+from minicnn.errors import CheckpointError
+
+
+def has_table(layer):
+    """Whether the layer's weight is the kernels of a table that is more than equal groups."""
+    return layer.table is not None and layer.groups == 1
+
+
+def whole_weight(layer, kernels):
+    """(pairs, KH, KW) -> (C_out, C_in, KH, KW), zeros between maps that are not connected; others as they are."""
+    if not has_table(layer):
+        return kernels
+    weight = np.zeros((layer.out_channels, layer.in_channels, *layer.kernel_size), kernels.dtype)
+    weight[_pairs(layer)] = kernels
+    return weight
+
+
+def connected_kernels(layer, weight, name):
+    """(C_out, C_in, KH, KW) -> (pairs, KH, KW); CheckpointError unless the rest is zeros, for then it computes else."""
+    if not has_table(layer):
+        return weight
+    pairs, rest = _pairs(layer), np.array(weight)
+    rest[pairs] = 0
+    if wrong := np.argwhere(rest.any(axis=(2, 3))).tolist():
+        raise CheckpointError(
+            f"{name} is not 0 where this network connects nothing, as from map {wrong[0][1]} to map {wrong[0][0]}: "
+            "set those weights to 0, or make the network without that table of connections"
+        )
+    return weight[pairs]
+
+
+def _pairs(layer):
+    """(output maps, input maps) of the table, an index of a whole weight."""
+    return tuple(layer.backend.to_numpy(layer.pairs))

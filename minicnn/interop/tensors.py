@@ -1,0 +1,52 @@
+"""Weights as a .safetensors file, in PyTorch's names and shapes: what its users load with ``load_file``."""
+
+import numpy as np
+
+from minicnn.errors import CheckpointError
+from minicnn.files import atomic_write, checked_path, open_file
+from minicnn.interop.needs import needed
+from minicnn.interop.pytorch import check_shapes, entries, ours, torch_state_dict
+
+FACTS = {"format": "pt", "producer": "minicnn"}
+"""Metadata of a file: "pt" says whose names and shapes they are, as other readers expect it."""
+
+READABLE = {"F16": "f", "F32": "f", "F64": "f", "I64": "i", "I32": "i"}
+"""Number types that NumPy has, and what kind they are."""
+
+
+def save_safetensors(network, path, names=None):
+    """Write ``torch_state_dict(network, names)`` to ``path``, whole or not at all."""
+    safetensors = needed("safetensors.numpy", "a .safetensors file")
+    arrays = {name: np.asarray(array, order="C") for name, array in torch_state_dict(network, names).items()}
+    contents = safetensors.save(arrays, FACTS)
+    with atomic_write(path) as file:
+        file.write(contents)
+
+
+def load_safetensors(network, path, names=None):
+    """Set every parameter and buffer from a .safetensors file in PyTorch's names and shapes; returns the network.
+
+    names: as of ``torch_state_dict``. Names, types and shapes are compared before the first number is read. Raises
+    CheckpointError, before anything is changed, for a damaged file and for another model's: see
+    ``load_torch_state_dict``.
+    """
+    safetensors = needed("safetensors", "a .safetensors file")
+    path, wanted = checked_path("path", path), entries(network, names)
+    try:
+        open_file(path).close()  # no pipe and no directory
+        with safetensors.safe_open(path, framework="numpy") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            check_shapes(str(path), wanted, {name: tuple(s.get_shape()) for name, s in slices.items()})
+            for name, s in slices.items():
+                if s.get_dtype() not in READABLE:
+                    raise CheckpointError(f"{path} holds {name} as {s.get_dtype()}: save it as float32 (F32)")
+            arrays = {name: file.get_tensor(name) for name in slices}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such file") from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path} cannot be read as a .safetensors file: {error}") from error
+    try:
+        network.load_state_dict(ours(wanted, arrays))
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    return network
