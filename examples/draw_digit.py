@@ -4,12 +4,13 @@
     python examples/draw_digit.py --network runs/lenet5/checkpoint.npz        # with a network of your own
     python examples/draw_digit.py --export page                               # a folder for any web host, or a stick
 
-The page is in minicnn/page/; this is the same as python -m minicnn.page.
+The page is in minicnn/page/; this is the same as the command minicnn draw.
 """
 
 import sys
 
+from minicnn.cli import ends
 from minicnn.page.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ends(lambda: main(prog=None)))

@@ -4,16 +4,10 @@ No activation between layers, summed cross-entropy, plain SGD with lr 0.001 and 
 """
 
 import argparse
-import signal
 import sys
 
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to end cleanly yet, and no traceback to read
-
 import minicnn as mc
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+from minicnn.cli import ends
 
 
 def main():
@@ -51,10 +45,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (mc.errors.MinicnnError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(ends(main))

@@ -6,22 +6,15 @@ writes lenet5.npz and lenet5.md. With --checkpoint it publishes what another run
 
 import argparse
 import hashlib
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to end cleanly yet, and no traceback to read
 
 import minicnn as mc
 from minicnn.files import atomic_write
 from minicnn.models import pretrained
 from minicnn.serialization import load_npz, save_npz
 from minicnn.training import RECIPES
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PACKAGE = Path(pretrained.__file__).parent
 

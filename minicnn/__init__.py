@@ -1,5 +1,10 @@
 """minicnn: a convolutional network engine written from scratch on NumPy and CuPy."""
 
+from minicnn import starting
+
+if starting.is_command():
+    starting.quiet()
+
 from minicnn import backend, compiled, data, errors, initialisers, inspect, interop, losses, models, optim, training
 from minicnn.gradcheck import gradcheck
 from minicnn.layers import (

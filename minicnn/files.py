@@ -10,7 +10,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Windows, which does not let anyone remove a file that another process has open
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EBADF}
 """What a file system answers that has no such thing: some network file systems have no fsync, some no locks."""

@@ -11,7 +11,7 @@ __all__ = ["Backend", "NumpyBackend", "get", "output_size"]
 NAMES = ("numpy", "cupy", "auto")
 
 
-def get(name=None):
+def get(name: str | Backend | None = None) -> Backend:
     """The backend called ``name``: "numpy", "cupy" or "auto"; a Backend is returned as it is.
 
     None takes the name from the environment variable MINICNN_BACKEND, or "auto". "auto" is CuPy where a CUDA
@@ -25,6 +25,7 @@ def get(name=None):
         name = os.environ.get("MINICNN_BACKEND") or "auto"
     if name not in NAMES:
         raise ValueError(f"backend must be one of {', '.join(NAMES)} (or a Backend), got {name!r}")
+    backend: Backend
     if name == "numpy":
         backend, reason = NumpyBackend(), "asked for"
     elif name == "cupy":
@@ -38,7 +39,7 @@ def get(name=None):
     return backend
 
 
-def _cupy():
+def _cupy() -> Backend:
     from minicnn.backend.cupy_backend import CupyBackend
 
     return CupyBackend()

@@ -1,7 +1,11 @@
 """A backend: an array namespace, and the two textbook primitives that turn a convolution into a matrix product."""
 
+from typing import Any
 
-def output_size(size, kernel, stride, padding=0, dilation=1):
+from minicnn.typing import Array, ArrayLike, DType, Shape, Sizes
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int = 0, dilation: int = 1) -> int:
     """How many windows fit into ``size`` padded pixels: (size + 2 padding - extent) // stride + 1.
 
     A window of ``kernel`` pixels, ``dilation`` apart, has the extent dilation · (kernel - 1) + 1.
@@ -19,36 +23,52 @@ class Backend:
 
     name = "reference"
 
-    def __init__(self, xp):
+    reason = "asked for"
+    """Why ``get`` took this one."""
+
+    def __init__(self, xp: Any) -> None:
         self.xp = xp
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type, tuple[()]]:
         return type(self), ()  # a module cannot be pickled
 
     # ------------------------------------------------------------------------------------------- arrays
 
-    def asarray(self, a, dtype=None):
+    def asarray(self, a: ArrayLike, dtype: DType | None = None) -> Array:
         """``a`` as an array of this backend; copied only if it must be."""
         return self.xp.asarray(a, dtype=dtype)
 
-    def to_numpy(self, a):
+    def to_numpy(self, a: Array) -> Array:
         """``a`` as a NumPy array in host memory."""
         raise NotImplementedError(f"{type(self).__name__} does not say how its arrays reach the host")
 
-    def synchronize(self):
+    def synchronize(self) -> None:
         """Wait until everything asked of the device is done (a CPU has nothing to wait for)."""
 
     # -------------------------------------------------------------------------------------- convolution
 
-    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def im2col(self, x: Array, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         """Receptive fields as columns: x ``(C, H, W, N)`` -> cols ``(C·KH·KW, H_out·W_out·N)``.
 
             cols[(c, ky, kx), (h, w, n)] = x[c, h·sh + ky·dh - ph, w·sw + kx·dw - pw, n]
 
-        and zero outside the image, so that ``W (C_out, C·KH·KW) @ cols`` is the convolution.
+        and zero outside the image, so that ``W (C_out, C·KH·KW) @ cols`` is the convolution. Here the four windows of
+        2x2 pixels in an image of 3x3, each of them a column:
+
+        >>> backend, image = mc.backend.get("numpy"), np.arange(9).reshape(1, 3, 3, 1)
+        >>> print(image[0, :, :, 0])
+        [[0 1 2]
+         [3 4 5]
+         [6 7 8]]
+        >>> print(backend.im2col(image, (2, 2)))
+        [[0 1 3 4]
+         [1 2 4 5]
+         [3 4 6 7]
+         [4 5 7 8]]
         """
         channels, height, width, batch = x.shape
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation
@@ -61,10 +81,18 @@ class Backend:
                 cols[:, ky, kx] = padded[:, i : i + sh * h_out : sh, j : j + sw * w_out : sw]
         return cols.reshape(channels * kh * kw, h_out * w_out * batch)
 
-    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def col2im(self, cols: Array, x_shape: Shape, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         """The adjoint of ``im2col``: every element of ``cols`` is added to the pixel it was copied from.
 
-        cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``.
+        cols ``(C·KH·KW, H_out·W_out·N)`` -> dx of ``x_shape`` = ``(C, H, W, N)``. So a column of ones for each window
+        counts by how many of them a pixel is seen:
+
+        >>> backend = mc.backend.get("numpy")
+        >>> print(backend.col2im(np.ones((4, 4)), (1, 3, 3, 1), (2, 2))[0, :, :, 0])
+        [[1. 2. 1.]
+         [2. 4. 2.]
+         [1. 2. 1.]]
         """
         channels, height, width, batch = x_shape
         (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel_size, stride, padding, dilation

@@ -1,15 +1,19 @@
 """CuPy on an NVIDIA GPU: array code as everywhere, and handwritten kernels for im2col and col2im."""
 
 import functools
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
+from minicnn import sources
 from minicnn.backend import kernels
 from minicnn.backend.base import Backend, output_size
 from minicnn.errors import BackendNotAvailableError, DeviceError, DeviceMemoryError
+from minicnn.typing import Array, ArrayLike, DType, Shape, Sizes
 
-INSTALL = 'pip install "minicnn[cuda12]" or "minicnn[cuda13]", for the CUDA version that nvidia-smi shows'
+INSTALL = f"{sources.pip_install('cuda12', 'cuda13')}, for the CUDA version that nvidia-smi shows"
 
 
 class CupyBackend(Backend):
@@ -20,21 +24,21 @@ class CupyBackend(Backend):
 
     name = "cupy"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(usable_cupy())
 
-    def asarray(self, a, dtype=None):
+    def asarray(self, a: ArrayLike, dtype: DType | None = None) -> Array:
         with self.memory_errors():
             return super().asarray(a, dtype)
 
-    def to_numpy(self, a):
+    def to_numpy(self, a: Array) -> Array:
         return self.xp.asnumpy(a)
 
-    def synchronize(self):
+    def synchronize(self) -> None:
         self.xp.cuda.Device().synchronize()
 
     @contextmanager
-    def memory_errors(self):
+    def memory_errors(self) -> Iterator[None]:
         """Within this block too little device memory is a DeviceMemoryError, which says what to do."""
         try:
             yield
@@ -42,7 +46,7 @@ class CupyBackend(Backend):
             raise self.memory_error(error) from error
 
     @contextmanager
-    def device_errors(self):
+    def device_errors(self) -> Iterator[None]:
         """Within this block a failure of the device is a DeviceError, which says what to do."""
         cuda = self.xp.cuda
         try:
@@ -54,11 +58,11 @@ class CupyBackend(Backend):
             ) from error
 
     @property
-    def out_of_memory(self):
+    def out_of_memory(self) -> type[Exception]:
         """What CuPy raises where device memory does not suffice."""
         return self.xp.cuda.memory.OutOfMemoryError
 
-    def memory_error(self, error):
+    def memory_error(self, error: Exception) -> DeviceMemoryError:
         """A DeviceMemoryError in place of CuPy's; what CuPy's pool keeps for later is given back to the device."""
         self.xp.get_default_memory_pool().free_all_blocks()
         return DeviceMemoryError(
@@ -66,7 +70,8 @@ class CupyBackend(Backend):
             "end other programs that use it (nvidia-smi lists them)"
         )
 
-    def im2col(self, x, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def im2col(self, x: Array, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         x = self._real("x", x)
         sizes = _convolution_sizes(x.shape, kernel_size, stride, padding, dilation)
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
@@ -75,7 +80,8 @@ class CupyBackend(Backend):
         self._launch("im2col", cols, w_out * batch, (x, cols, *sizes))
         return cols
 
-    def col2im(self, cols, x_shape, kernel_size, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+    def col2im(self, cols: Array, x_shape: Shape, kernel_size: Sizes, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+               dilation: Sizes = (1, 1)) -> Array:  # fmt: skip
         sizes = _convolution_sizes(x_shape, kernel_size, stride, padding, dilation)
         channels, _, _, batch, h_out, w_out, kh, kw, *_ = sizes
         cols = self._real("cols", cols).reshape(channels * kh * kw, h_out * w_out * batch)
@@ -97,7 +103,7 @@ class CupyBackend(Backend):
             raise TypeError(f"{name} must be float32 or float64, got {a.dtype}")
         return self.xp.ascontiguousarray(a)
 
-    def resident(self, name, a):
+    def resident(self, name: str, a: Array) -> None:
         """Raise unless ``a`` is an array on the current device."""
         if not isinstance(a, self.xp.ndarray):
             raise TypeError(f"{name} must be a CuPy array (backend.asarray makes one), got {type(a).__name__}")
@@ -116,7 +122,7 @@ def _convolution_sizes(x_shape, kernel_size, stride, padding, dilation):
     return (*x_shape, *outputs, *kernel_size, *stride, *padding, *dilation)
 
 
-def usable_cupy():
+def usable_cupy() -> Any:
     """The cupy module, once it has computed something; BackendNotAvailableError says what stands in its way."""
     try:
         import cupy

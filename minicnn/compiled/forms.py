@@ -4,6 +4,8 @@ import logging
 from functools import cache
 from importlib import metadata
 
+from minicnn import sources
+from minicnn.backend import Backend
 from minicnn.compiled.numpy_form import NumpyForm
 
 log = logging.getLogger("minicnn")
@@ -25,7 +27,7 @@ def compiles_loops(network):
     return network.backend.name == "numpy" and numba_obstacle() is None
 
 
-def describe(backend):
+def describe(backend: Backend) -> str:
     """What computes on this backend, in a few words."""
     if backend.name == "cupy":
         return "CUDA kernels"
@@ -57,7 +59,7 @@ def _maker(name):
 
 
 @cache
-def numba_obstacle():
+def numba_obstacle() -> str | None:
     """Why loops cannot be compiled here, and what helps; None where they can."""
     try:
         from minicnn.compiled.cpu import kernels
@@ -66,5 +68,5 @@ def numba_obstacle():
     except Exception as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "numba"
         what = "Numba is not installed" if missing else f"Numba does not work here ({type(error).__name__}: {error})"
-        return f'{what}: pip install "minicnn[fast]" trains several times faster'
+        return f"{what}: {sources.pip_install('fast')} trains several times faster"
     return None

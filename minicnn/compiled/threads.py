@@ -9,7 +9,7 @@ from minicnn.backend.cores import available_cores
 from minicnn.layers.checks import positive
 
 
-def thread_count(threads=None):
+def thread_count(threads: int | None = None) -> int:
     """``threads`` as a number, by default every core that this process may use. Raises ValueError or TypeError."""
     return available_cores() if threads is None else positive("threads", threads)
 

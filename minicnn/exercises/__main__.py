@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from minicnn.cli import ends
 from minicnn.exercises import EXERCISES, check
 from minicnn.exercises.judge import PASSED
 from minicnn.exercises.report import students, summary, write_report
@@ -20,8 +21,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 HOME = Path("examples", "exercises")
 
 
-def main(arguments=None):
-    args = parse(arguments)
+def main(arguments=None, prog="python -m minicnn.exercises"):
+    args = parse(arguments, prog)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that cannot show every sign of a student's line
@@ -105,10 +106,10 @@ def find(given):
     return None
 
 
-def parse(arguments):
+def parse(arguments, prog):
     numbers = [e.number for e in EXERCISES]
     parser = argparse.ArgumentParser(
-        prog="python -m minicnn.exercises", allow_abbrev=False,
+        prog=prog, allow_abbrev=False,
         description="Check the exercises of minicnn and say what is wrong.",
         epilog="Exit status: 0 if all that were checked have passed, 1 if not, 2 if there was nothing to check.",
     )  # fmt: skip
@@ -141,7 +142,4 @@ def seconds(text):
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(ends(main))

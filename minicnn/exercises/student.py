@@ -54,7 +54,8 @@ def main(folder):
         sys.meta_path.insert(0, NoEngine())
     elif task["engine"] not in sys.path:
         sys.path.append(task["engine"])  # last: a student may look things up in minicnn itself
-    np.empty, np.empty_like = poisoned(np.empty), poisoned(np.empty_like)
+    for name in ("empty", "empty_like"):
+        setattr(np, name, poisoned(getattr(np, name)))
     cases = [read_inputs(folder / f"case{case}.npz", numbers) for case, numbers in enumerate(task["numbers"])]
     save = np.savez
     try:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from minicnn.gradcheck.second import check_second
 from minicnn.gradcheck.subject import Subject
 from minicnn.gradcheck.zeros import explain
 from minicnn.layers.checks import positive
+from minicnn.typing import ArrayLike, Seed
 
 
-def gradcheck(layer, x, *, labels=None, targets=None, eps=1e-4, tolerance=1e-6, samples=None, rng=None,
-              training=True, second=False):  # fmt: skip
+def gradcheck(layer: Any, x: ArrayLike | tuple[ArrayLike, ...], *, labels: ArrayLike | None = None,
+              targets: ArrayLike | None = None, eps: float = 1e-4, tolerance: float = 1e-6, samples: int | None = None,
+              rng: Seed = None, training: bool = True, second: bool = False) -> Report:  # fmt: skip
     """Compare ``layer.backward`` with central differences of ``layer.forward`` -> Report, truthy if they agree.
 
     For every element v of every parameter and of x, with L = sum(y · dy) and a random dy (a loss: L itself),
@@ -54,6 +57,13 @@ def gradcheck(layer, x, *, labels=None, targets=None, eps=1e-4, tolerance=1e-6, 
     by itself, for a network only approximates the diagonal. "d2x" is Gauss-Newton's, d2x[j] = sum_i J[i, j]² d2y[i]
     with the Jacobian J from differences, "weight.curvature" that of a parameter, the same with its own Jacobian.
     A loss: the diagonal of the second derivative.
+
+    >>> class Forgetful(mc.Tanh):
+    ...     def slope(self, y):
+    ...         return 1 - y  # the square is missing
+    >>> x = np.random.default_rng(0).normal(size=(3, 2))
+    >>> mc.gradcheck(mc.Tanh(), x).passed, mc.gradcheck(Forgetful(), x).passed
+    (True, False)
 
     Raises TypeError or ValueError for an x or a setting that makes no sense, and for a layer that cannot be
     checked: no backward, one that returns None or another shape than x's, a forward that is not finite, not

@@ -1,6 +1,7 @@
 """What a gradient check found, as fields and as a table."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,23 +17,23 @@ class ArrayCheck:
     """
 
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     size: int
     checked: int
     error: float
-    index: tuple | None
+    index: tuple[int, ...] | None
     analytic: float | None
     numeric: float | None
     wrong: int
     kinks: int
     left_out: int
-    notes: tuple
+    notes: tuple[str, ...]
     passed: bool
     likely: str = ""
     missing: bool = False
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """In a word: "ok", "WRONG", "MISSING", or "unclear" if there was nothing to compare."""
         return "ok" if self.passed else "MISSING" if self.missing else "WRONG" if self.wrong else "unclear"
 
@@ -45,41 +46,43 @@ class Report:
     """
 
     title: str
-    arrays: tuple
+    arrays: tuple[ArrayCheck, ...]
     tolerance: float
-    notes: tuple = ()
+    notes: tuple[str, ...] = ()
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
+        """Whether every array passed."""
         return all(array.passed for array in self.arrays)
 
     @property
-    def failed(self):
+    def failed(self) -> list[ArrayCheck]:
         """The arrays that did not pass."""
         return [array for array in self.arrays if not array.passed]
 
     @property
-    def error(self):
+    def error(self) -> float:
         """The largest relative error of all; not a number if some array could not be compared at all."""
         errors = [array.error for array in self.arrays if not array.missing]
         return math.nan if any(map(math.isnan, errors)) else max(errors, default=math.nan)
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.passed
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> ArrayCheck:
         """The ArrayCheck of an array by its name: ``report["x"]``."""
         for array in self.arrays:
             if array.name == name:
                 return array
         raise KeyError(f"no array is called {name!r}; there are {', '.join(array.name for array in self.arrays)}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join([self.title, *table([("", self)]), *self.remarks(), self.verdict()])
 
     __repr__ = __str__
 
-    def verdict(self):
+    def verdict(self) -> str:
+        """The last line of the table: whether all agrees, or which arrays do not."""
         if self.passed:
             return f"gradients agree: no relative error above {self.tolerance:g}"
         said = {
@@ -89,19 +92,20 @@ class Report:
         named = {word: ", ".join(a.name for a in self.failed if a.verdict == word) for word in said}
         return "; ".join(said[word].format(names) for word, names in named.items() if names)
 
-    def remarks(self):
+    def remarks(self) -> list[str]:
         """A sentence for everything that the table cannot show."""
         notes = [f"{array.name}: {note}" for array in self.arrays for note in array.notes]
         return [*notes, *(f"{array.name}: likely {array.likely}" for array in self.arrays if array.likely), *self.notes]
 
 
-def table(reports):
+def table(reports: Sequence[tuple[str, Report]]) -> list[str]:
     """Lines of a table that shows several reports: [(what to call it, Report), ...] -> list of str.
 
     One line an array: its largest relative error, where it sits, and both values there.
     """
     named = any(name for name, _ in reports)
-    rows = [("", "array", "shape", "checked", "largest error", "at", "backward says", "differences say", "")]
+    head = ("", "array", "shape", "checked", "largest error", "at", "backward says", "differences say", "")
+    rows: list[tuple[str, ...]] = [head]
     for name, report in reports:
         for array in report.arrays:
             rows.append((name, *_cells(array)))
@@ -116,7 +120,7 @@ def table(reports):
     return [texts[0], "-" * max(map(len, texts)), *texts[1:]]
 
 
-def _cells(array):
+def _cells(array: ArrayCheck) -> tuple[str, ...]:
     checked = f"{array.checked:,}" if array.checked == array.size else f"{array.checked:,} of {array.size:,}"
     if array.index is None:
         return array.name, str(array.shape), checked, "", "", "", "", array.verdict

@@ -1,9 +1,15 @@
 """The pictures of a trace that minicnn.plots draws for training too."""
 
+from typing import TYPE_CHECKING
+
 from minicnn import plots
+from minicnn.typing import FilePath
+
+if TYPE_CHECKING:
+    from minicnn.inspect.step import Trace
 
 
-def feature_maps(trace, path, sample):
+def feature_maps(trace: "Trace", path: FilePath, sample: int) -> FilePath:
     """Every layer's output for one sample; an elementwise layer is drawn in place of the one before it."""
     stages = [("input", trace.input[..., sample])]
     for layer in trace:
@@ -19,7 +25,7 @@ def feature_maps(trace, path, sample):
     return plots.feature_maps(stages, path, title, smallest_wins=not trace.larger_wins, output_words=words)
 
 
-def filters(trace, path, name):
+def filters(trace: "Trace", path: FilePath, name: str) -> FilePath:
     """The kernels of one convolution."""
     layer = trace[name]
     if layer.kernels is None:

@@ -1,12 +1,14 @@
 """What a trace holds."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from minicnn.inspect.table import table
 from minicnn.layers.sequential import pick
+from minicnn.typing import Array, ArrayLike, FilePath
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,23 +23,23 @@ class LayerTrace:
 
     name: str
     text: str
-    input: np.ndarray
-    output: np.ndarray
-    output_gradient: np.ndarray
-    input_gradient: np.ndarray
-    values: dict
-    gradients: dict
+    input: Array
+    output: Array
+    output_gradient: Array
+    input_gradient: Array
+    values: dict[str, Array]
+    gradients: dict[str, Array]
     saturated: float | None = None
-    kernels: np.ndarray | None = None
-    connections: list | None = None
+    kernels: Array | None = None
+    connections: list[list[int]] | None = None
 
     @property
-    def gradient_norm(self):
+    def gradient_norm(self) -> float:
         """The length of all of the layer's parameter gradients as one vector; 0 without parameters."""
         return math.sqrt(sum(length(g) ** 2 for g in self.gradients.values()))
 
 
-def length(a):
+def length(a: ArrayLike) -> float:
     """The Euclidean length of an array as one vector, a float."""
     return float(np.linalg.norm(np.asarray(a, np.float64)))
 
@@ -54,62 +56,64 @@ class Trace:
     Pictures are written to ``path``, which is returned; they need matplotlib. sample: which one to draw.
     """
 
-    layers: tuple
+    layers: tuple[LayerTrace, ...]
     loss: float
-    labels: np.ndarray
-    predictions: np.ndarray
+    labels: Array
+    predictions: Array
     larger_wins: bool
-    saliency: np.ndarray
+    saliency: Array
 
     @property
-    def input(self):
+    def input(self) -> Array:
         """The network's input x."""
         return self.layers[0].input
 
     @property
-    def outputs(self):
+    def outputs(self) -> Array:
         """The network's outputs (classes, N)."""
         return self.layers[-1].output
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """How many layers there are."""
         return len(self.layers)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[LayerTrace]:
         return iter(self.layers)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: int | str) -> LayerTrace:
+        """The layer at an index, or with a name; KeyError for another."""
         return pick(self.layers, key)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return table(self)
 
     # -------------------------------------------------- matplotlib is imported when the first picture is wanted
 
-    def draw_feature_maps(self, path, sample=0):
+    def draw_feature_maps(self, path: FilePath, sample: int = 0) -> FilePath:
         """Every layer's output, from left to right."""
         from minicnn.inspect import pictures
 
         return pictures.feature_maps(self, path, sample)
 
-    def draw_filters(self, path, name):
+    def draw_filters(self, path: FilePath, name: str) -> FilePath:
         """The kernels of the convolution called ``name``."""
         from minicnn.inspect import pictures
 
         return pictures.filters(self, path, name)
 
-    def draw_gradient_flow(self, path):
+    def draw_gradient_flow(self, path: FilePath) -> FilePath:
         """The size of signals and gradients, layer by layer."""
         from minicnn.plots.flow import gradient_flow
 
         return gradient_flow(self, path)
 
-    def draw_saliency(self, path, sample=0):
+    def draw_saliency(self, path: FilePath, sample: int = 0) -> FilePath:
         """Which pixels speak for the right class, and which against it."""
         from minicnn.plots.saliency import saliency
 
         return saliency(self.input[..., sample], self.saliency[..., sample], int(self.labels[sample]), path)
 
-    def draw_outputs(self, path, sample=0):
+    def draw_outputs(self, path: FilePath, sample: int = 0) -> FilePath:
         """The output of every class: LeNet-5's ten RBF distances."""
         from minicnn.plots.outputs import outputs
 

@@ -1,21 +1,23 @@
 """What is traced: a private copy of a network, its layers, its input and its labels."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
 from minicnn import layers
 from minicnn.network import Sequential
+from minicnn.typing import Array, ArrayLike
 
 
-def private_copy(net):
+def private_copy(net: Sequential) -> Sequential:
     """A copy in evaluation mode whose forward and backward leave ``net`` itself alone."""
     if not isinstance(net, Sequential):
         raise TypeError(f"net must be a Sequential network, got {type(net).__name__}")
     return copy.deepcopy(net).eval()
 
 
-def leaves(net, prefix=""):
+def leaves(net: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """[(name, layer)] of every layer that is not itself a Sequential, in order."""
     found = []
     for layer in net:
@@ -26,7 +28,7 @@ def leaves(net, prefix=""):
     return found
 
 
-def images(net, x):
+def images(net: Sequential, x: Array) -> Array:
     """x as ``net.forward`` takes it, from a uint8 image (H, W), several (N, H, W), or real (C, H, W, N).
 
     Raises TypeError or ValueError for anything else.
@@ -43,7 +45,7 @@ def images(net, x):
     return net.input(x)
 
 
-def labels(label, count):
+def labels(label: ArrayLike, count: int) -> Array:
     """``label``, an integer or one for each of ``count`` samples, as an array (count,)."""
     given = np.atleast_1d(np.asarray(label))
     if given.dtype.kind not in "iu":
@@ -53,7 +55,7 @@ def labels(label, count):
     return given.astype(np.int64)
 
 
-def larger_wins(net):
+def larger_wins(net: Sequential) -> bool:
     """Whether ``net`` decides for the largest output (logits), not for the smallest (distances)."""
     two = net.backend.asarray(np.array([[0.0], [1.0]]))
     return int(net.backend.to_numpy(net.decide(two))[0]) == 1

@@ -1,11 +1,15 @@
 """A trace as a table for the terminal."""
 
+from typing import Any
+
 import numpy as np
+
+from minicnn.typing import Array
 
 HEAD = ("layer", "output", "mean", "std", "min", "max", "|dL/dy|", "|dL/dw|", "saturated")
 
 
-def table(trace):
+def table(trace: Any) -> str:
     """One line a layer, the input first: the shape and the numbers of its output y, the length of the gradients that
     arrive at y and at its parameters w, and its share of saturated units."""
     rows = [HEAD, ("input", *numbers(trace.input), size(trace[0].input_gradient), "", "")]
@@ -22,17 +26,17 @@ def table(trace):
     return "\n".join([texts[0], rule, *texts[1:], rule, verdict(trace)])
 
 
-def numbers(a):
+def numbers(a: Array) -> tuple[str, ...]:
     """Shape without the samples, as the paper writes it (28x28x6), then mean, standard deviation, min and max."""
     shape = "x".join(map(str, (*a.shape[1:-1], a.shape[0])))
     return shape, *(f"{float(value):.3g}" for value in (a.mean(), a.std(), a.min(), a.max()))
 
 
-def size(a):
+def size(a: Array) -> str:
     return f"{float(np.linalg.norm(a.astype(np.float64))):.2e}"
 
 
-def verdict(trace):
+def verdict(trace: Any) -> str:
     """Loss and labels in a line."""
     count = len(trace.labels)
     if count == 1:

@@ -1,6 +1,7 @@
 """One step, forward and backward, with everything kept."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from minicnn.inspect import subject
 from minicnn.inspect.saturation import saturated_share
 from minicnn.inspect.step import LayerTrace, Trace
 from minicnn.layers import RBF
+from minicnn.network import Sequential
+from minicnn.typing import Array, ArrayLike
 
 
-def trace(net, x, label, loss=None):
+def trace(net: Sequential, x: Array, label: ArrayLike, loss: Any = None) -> Trace:
     """Run one step of ``net`` and keep what every layer took and gave, forward and backward -> Trace.
 
     x: a uint8 image (H, W), several (N, H, W), or real (C, H, W, N) as ``net.forward`` takes it.
@@ -31,10 +34,11 @@ def trace(net, x, label, loss=None):
         loss = losses.RBFLoss() if isinstance(layers[-1][1], RBF) else losses.CrossEntropyLoss()
     loss = copy.copy(loss).to(backend)
 
-    def host(a):
+    def host(a: Array) -> Array:
         return np.array(backend.to_numpy(a))
 
-    steps, signals = [], [x]
+    steps: list[dict[str, Any]] = []
+    signals = [x]
     for name, layer in layers:
         y = layer.forward(signals[-1])
         steps.append({"name": name, "text": layer.describe(), "input": host(signals[-1]), "output": host(y)})

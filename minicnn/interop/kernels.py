@@ -7,14 +7,16 @@ KW), 0 where two maps are not connected, and computes the same. Equal groups are
 import numpy as np
 
 from minicnn.errors import CheckpointError
+from minicnn.layers import Conv2d
+from minicnn.typing import Array
 
 
-def has_table(layer):
+def has_table(layer: Conv2d) -> bool:
     """Whether the layer's weight is the kernels of a table that is more than equal groups."""
     return layer.table is not None and layer.groups == 1
 
 
-def whole_weight(layer, kernels):
+def whole_weight(layer: Conv2d, kernels: Array) -> Array:
     """(pairs, KH, KW) -> (C_out, C_in, KH, KW), zeros between maps that are not connected; others as they are."""
     if not has_table(layer):
         return kernels
@@ -23,7 +25,7 @@ def whole_weight(layer, kernels):
     return weight
 
 
-def connected_kernels(layer, weight, name):
+def connected_kernels(layer: Conv2d, weight: Array, name: str) -> Array:
     """(C_out, C_in, KH, KW) -> (pairs, KH, KW); CheckpointError unless the rest is zeros, for then it computes else."""
     if not has_table(layer):
         return weight
@@ -37,6 +39,6 @@ def connected_kernels(layer, weight, name):
     return weight[pairs]
 
 
-def _pairs(layer):
+def _pairs(layer: Conv2d) -> tuple[Array, ...]:
     """(output maps, input maps) of the table, an index of a whole weight."""
     return tuple(layer.backend.to_numpy(layer.pairs))

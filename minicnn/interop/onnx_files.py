@@ -7,7 +7,9 @@ computes what the network computes in evaluation mode.
 
 import copy
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +23,14 @@ from minicnn.interop.onnx_graph import Graph
 from minicnn.layers import Conv2d, Subsampling
 from minicnn.layers.checks import pair
 from minicnn.network import Sequential
+from minicnn.typing import FilePath, Pair, Shape
 
 COUNTS = "minicnn.counts"
 """Metadata with what no graph of inference has a use for: a BatchNorm's number of batches."""
 
 
-def to_onnx(network, input_shape=None, *, images=None, labels=False):
+def to_onnx(network: Sequential, input_shape: Sequence[int] | None = None, *, images: Pair | None = None,
+            labels: bool = False) -> Any:  # fmt: skip
     """-> onnx.ModelProto of the network, looked at by onnx's own full check.
 
     input_shape: of "input" without samples, (C, H, W) or (features,); may be left out where the network's preprocess
@@ -40,10 +44,16 @@ def to_onnx(network, input_shape=None, *, images=None, labels=False):
     if not isinstance(network, Sequential):
         raise TypeError(f"network must be a minicnn.Sequential, got {type(network).__name__}")
     network = copy.deepcopy(network).eval().to("numpy", "float32")
-    pixels = None if images is None else _pixels(network.preprocess)
-    size = None if images is None else pair("images", images)
-    shape = _input_shape(network, input_shape, size)
     _check_layers(network)
+    pixels: Pixels | None = None
+    size: Shape = ()
+    if images is None:
+        shape = _input_shape(network, input_shape)
+    elif input_shape is not None:
+        raise ValueError(f"images={images} says what the model takes: leave input_shape out, got {input_shape}")
+    else:
+        pixels, size = _pixels(network.preprocess), pair("images", images)
+        shape = pixels(np.zeros((1, *size), np.uint8)).shape[:-1]
     graph = Graph({line["name"]: line["input"] for line in network.counts(shape)}, network.state_dict())
     x = "input" if pixels is None else _preprocessed(graph, pixels, size)
     y = graph.output(onnx_operators.sequential(graph, network, x), "output")
@@ -58,14 +68,15 @@ def to_onnx(network, input_shape=None, *, images=None, labels=False):
     return model
 
 
-def save_onnx(network, path, input_shape=None, *, images=None, labels=False):
+def save_onnx(network: Sequential, path: FilePath, input_shape: Sequence[int] | None = None, *,
+              images: Pair | None = None, labels: bool = False) -> None:  # fmt: skip
     """Write ``to_onnx(network, ...)`` to ``path``, whole or not at all; the arguments are those of ``to_onnx``."""
     contents = to_onnx(network, input_shape, images=images, labels=labels).SerializeToString()
     with atomic_write(path) as file:
         file.write(contents)
 
 
-def load_onnx(network, path):
+def load_onnx(network: Sequential, path: FilePath) -> Sequential:
     """Set every parameter and buffer from what ``save_onnx`` wrote of such a network; returns the network.
 
     Raises CheckpointError, before anything is changed, for a damaged file, one that minicnn did not write (its names
@@ -102,21 +113,16 @@ def _check_layers(network):
         onnx_operators.operator(layer)
 
 
-def _pixels(preprocess):
+def _pixels(preprocess: Any) -> Pixels:
     if not isinstance(preprocess, Pixels):
         raise TypeError(f"images= needs a preprocess of mc.data, as mc.data.UNIT, got {preprocess!r}: leave images= "
                         "out for a model of what forward takes")  # fmt: skip
     return preprocess
 
 
-def _input_shape(network, input_shape, images):
+def _input_shape(network: Sequential, input_shape: Sequence[int] | None) -> Shape:
     """The shape of x without samples."""
     frame = getattr(network.preprocess, "size", None)
-    if images is not None:
-        if input_shape is not None:
-            raise ValueError(f"images={images} says what the model takes: leave input_shape out, got {input_shape}")
-        blank = np.zeros((1, *images), np.uint8)
-        return network.preprocess(blank).shape[:-1]
     if input_shape is None and frame is not None:
         return 1, frame, frame
     if not isinstance(input_shape, (tuple, list)) or not input_shape:

@@ -12,8 +12,9 @@ Only x differs: samples are the last axis here and the first there.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,13 @@ from minicnn.errors import CheckpointError
 from minicnn.interop.kernels import connected_kernels, has_table, whole_weight
 from minicnn.layers import RBF, Conv2d, Layer, Parameter
 from minicnn.layers.parts import dotted, held
+from minicnn.network import Sequential
+from minicnn.typing import Array, Shape
+
+Names = Mapping[str, str] | None
+"""{"C1": "features.0"}: what a PyTorch module calls a layer of the network."""
+
+Place = tuple[str, str, Layer]
 
 MOST_NAMES = 8
 """So many names stand in a message, and how many more there are."""
@@ -33,16 +41,16 @@ class Entry:
     layer: Layer
     ours: str
     theirs: str
-    array: np.ndarray
+    array: Array
     fixed: bool = False
 
     @property
-    def own_name(self):
+    def own_name(self) -> str:
         """Without the path to the layer."""
         return self.ours.removeprefix(f"{self.layer.path}.")
 
 
-def torch_state_dict(network, names=None):
+def torch_state_dict(network: Sequential, names: Names = None) -> dict[str, Array]:
     """{name: array} for ``load_state_dict`` of the network's twin in PyTorch, NumPy copies in the order of the layers.
 
     names: {"C1": "features.0"} where the module calls one of the network's layers otherwise. ``torch.as_tensor`` makes
@@ -55,7 +63,7 @@ def torch_state_dict(network, names=None):
     return {entry.theirs: entry.array for entry in entries(network, names)}
 
 
-def load_torch_state_dict(network, state_dict, names=None):
+def load_torch_state_dict(network: Sequential, state_dict: Mapping[str, Any], names: Names = None) -> Sequential:
     """Set every parameter and buffer from what a PyTorch module's ``state_dict()`` returned; returns the network.
 
     names: as of ``torch_state_dict``. Values are tensors on any device or arrays, cast to the network's number type;
@@ -72,9 +80,11 @@ def load_torch_state_dict(network, state_dict, names=None):
     return network
 
 
-def entries(network, names=None):
+def entries(network: Sequential, names: Names = None) -> list[Entry]:
     """The network's arrays in PyTorch's order: layer by layer, parameters before buffers."""
-    state, found, known = network.state_dict(), [], set()
+    state = network.state_dict()
+    found: list[Entry] = []
+    known: set[str] = set()
     for path, theirs, layer in _places(network, names or {}):
         known.add(path)
         own = {dotted(path, p.own_name or name): p.own_name or name for name, p in held(layer, Parameter)}
@@ -92,7 +102,7 @@ def entries(network, names=None):
     return found
 
 
-def ours(needed, given):
+def ours(needed: list[Entry], given: Mapping[str, Array]) -> dict[str, Array]:
     """{our name: array} from {their name: array}; CheckpointError where the arrays belong to other connections."""
     arrays = {}
     for entry in needed:
@@ -105,7 +115,7 @@ def ours(needed, given):
     return arrays
 
 
-def check_shapes(what, needed, shapes):
+def check_shapes(what: str, needed: list[Entry], shapes: Mapping[str, Shape]) -> None:
     """CheckpointError, naming all that differs and what to do, unless the shapes by name are those that are needed."""
     by_name = {entry.theirs: entry for entry in needed}
     missing = [f"{e.theirs} {e.array.shape}" for e in needed if e.theirs not in shapes and not e.fixed]
@@ -122,13 +132,13 @@ def check_shapes(what, needed, shapes):
     raise CheckpointError(f"{what} is another model's: {'; '.join(words)}. {_what_next(needed, shapes)}")
 
 
-def _what_next(needed, shapes):
+def _what_next(needed: list[Entry], shapes: Mapping[str, Shape]) -> str:
     """If the layers' shapes fit one after the other, they only have other names there: which."""
     fixed = {entry.own_name for entry in needed if entry.fixed}
     here = _by_layer((e.layer.path, e.own_name, e.array.shape) for e in needed if not e.fixed)
     for order in (list(shapes), sorted(shapes, key=_numbers_by_size)):  # files keep no order
-        split = [(*name.rpartition(".")[::2], tuple(shapes[name])) for name in order]
-        there = _by_layer(part for part in split if part[1] not in fixed)
+        split = [(name.rpartition("."), tuple(shapes[name])) for name in order]
+        there = _by_layer((path, own, shape) for (path, _, own), shape in split if own not in fixed)
         if list(here.values()) == list(there.values()):
             names = {path: theirs for path, theirs in zip(here, there) if path != theirs}
             return f"The shapes fit one after the other: if the layers are the same, give names={names}"
@@ -138,20 +148,20 @@ def _what_next(needed, shapes):
     )
 
 
-def _by_layer(arrays):
+def _by_layer(arrays: Iterable[tuple[str, str, Shape]]) -> dict[str, dict[str, Shape]]:
     """{path: {own name: shape}} from (path, own name, shape)."""
-    layers = {}
+    layers: dict[str, dict[str, Shape]] = {}
     for path, own_name, shape in arrays:
         layers.setdefault(path, {})[own_name] = shape
     return layers
 
 
-def _numbers_by_size(name):
+def _numbers_by_size(name: str) -> list[tuple[int, int, str]]:
     """A key to sort names by: "2.weight" before "10.weight"."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
-def _places(layer, names, path="", theirs=""):
+def _places(layer: Layer, names: Mapping[str, str], path: str = "", theirs: str = "") -> Iterator[Place]:
     """(path here, path there, layer) of the layer and its parts."""
     theirs = names.get(path, theirs) if path else theirs
     yield path, theirs, layer
@@ -160,7 +170,7 @@ def _places(layer, names, path="", theirs=""):
         yield from _places(part, names, dotted(path, name), dotted(theirs, unnamed[1] if unnamed else name))
 
 
-def _array(name, value):
+def _array(name: Any, value: Any) -> Array:
     """A tensor of PyTorch's or an array, as a NumPy array."""
     if isinstance(value, Mapping):
         raise CheckpointError(f"state_dict[{name!r}] is a mapping itself: give that one if it holds the weights")
@@ -176,7 +186,7 @@ def _array(name, value):
         raise CheckpointError(f"state_dict[{name!r}] is no array of numbers: {error}") from None
 
 
-def _check_fixed(entry, given):
+def _check_fixed(entry: Entry, given: Array | None) -> None:
     if given is not None and not np.array_equal(given.astype(entry.array.dtype), entry.array):
         raise CheckpointError(
             f"{entry.theirs} are not this network's: distances from them mean other classes. "
@@ -184,6 +194,6 @@ def _check_fixed(entry, given):
         )
 
 
-def _some(words):
+def _some(words: list[str]) -> str:
     more = len(words) - MOST_NAMES
     return ", ".join(words[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

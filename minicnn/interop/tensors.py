@@ -5,7 +5,9 @@ import numpy as np
 from minicnn.errors import CheckpointError
 from minicnn.files import atomic_write, checked_path, open_file
 from minicnn.interop.needs import needed
-from minicnn.interop.pytorch import check_shapes, entries, ours, torch_state_dict
+from minicnn.interop.pytorch import Names, check_shapes, entries, ours, torch_state_dict
+from minicnn.network import Sequential
+from minicnn.typing import FilePath
 
 FACTS = {"format": "pt", "producer": "minicnn"}
 """Metadata of a file: "pt" says whose names and shapes they are, as other readers expect it."""
@@ -14,7 +16,7 @@ READABLE = {"F16": "f", "F32": "f", "F64": "f", "I64": "i", "I32": "i"}
 """Number types that NumPy has, and what kind they are."""
 
 
-def save_safetensors(network, path, names=None):
+def save_safetensors(network: Sequential, path: FilePath, names: Names = None) -> None:
     """Write ``torch_state_dict(network, names)`` to ``path``, whole or not at all."""
     safetensors = needed("safetensors.numpy", "a .safetensors file")
     arrays = {name: np.asarray(array, order="C") for name, array in torch_state_dict(network, names).items()}
@@ -23,7 +25,7 @@ def save_safetensors(network, path, names=None):
         file.write(contents)
 
 
-def load_safetensors(network, path, names=None):
+def load_safetensors(network: Sequential, path: FilePath, names: Names = None) -> Sequential:
     """Set every parameter and buffer from a .safetensors file in PyTorch's names and shapes; returns the network.
 
     names: as of ``torch_state_dict``. Names, types and shapes are compared before the first number is read. Raises

@@ -4,8 +4,10 @@ Their second derivatives go back through the squared slope: d2x = f'(x)² d2y.
 """
 
 import math
+from abc import abstractmethod
 
 from minicnn.layers.base import Layer
+from minicnn.typing import Array
 
 
 class _Activation(Layer):
@@ -13,22 +15,33 @@ class _Activation(Layer):
 
     activation = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.y = None
+        self.y: Array | None = None
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """y of x's shape, whatever that is."""
         self._check_input(x, ...)
         self.y = self.f(x)
         return self.y
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
+        """dx of dy's shape."""
         self._check_gradient(dy, None if self.y is None else self.y.shape)
         return self.slope(self.y) * dy
 
-    def second_backward(self, d2y):
+    def second_backward(self, d2y: Array) -> Array:
+        """d2x of d2y's shape."""
         self._check_gradient(d2y, None if self.y is None else self.y.shape, "d2y")
         return self.slope(self.y) ** 2 * d2y
+
+    @abstractmethod
+    def f(self, x: Array) -> Array:
+        """y = f(x), element by element."""
+
+    @abstractmethod
+    def slope(self, y: Array) -> Array:
+        """f'(x) where f(x) = y."""
 
 
 class ScaledTanh(_Activation):
@@ -43,20 +56,20 @@ class ScaledTanh(_Activation):
     A = 1.7159
     S = 2 / 3
 
-    def f(self, x):
+    def f(self, x: Array) -> Array:
         return self.A * self.backend.xp.tanh(self.S * x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return self.S / self.A * (self.A**2 - y**2)
 
 
 class Tanh(_Activation):
     """f(x) = tanh(x). backward: f'(x) = 1 - y²."""
 
-    def f(self, x):
+    def f(self, x: Array) -> Array:
         return self.backend.xp.tanh(x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return 1 - y**2
 
 
@@ -66,20 +79,20 @@ class Sigmoid(_Activation):
     backward: f'(x) = y (1 - y).
     """
 
-    def f(self, x):
+    def f(self, x: Array) -> Array:
         return (1 + self.backend.xp.tanh(x / 2)) / 2
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return y * (1 - y)
 
 
 class ReLU(_Activation):
     """f(x) = max(x, 0). backward: f'(x) = 1 where x > 0, else 0 (at the corner too)."""
 
-    def f(self, x):
+    def f(self, x: Array) -> Array:
         return self.backend.xp.maximum(x, 0)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return (y > 0).astype(y.dtype)
 
 
@@ -89,7 +102,7 @@ class LeakyReLU(_Activation):
     Raises ValueError unless negative_slope is a number >= 0: below 0, y would not say on which side of 0 x was.
     """
 
-    def __init__(self, negative_slope=0.01):
+    def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__()
         if isinstance(negative_slope, bool) or not isinstance(negative_slope, (int, float)):
             raise TypeError(f"negative_slope must be a number, got {negative_slope!r}")
@@ -97,11 +110,11 @@ class LeakyReLU(_Activation):
             raise ValueError(f"negative_slope must be at least 0 and finite, got {negative_slope}")
         self.negative_slope = float(negative_slope)
 
-    def f(self, x):
+    def f(self, x: Array) -> Array:
         return self.backend.xp.where(x > 0, x, self.negative_slope * x)
 
-    def slope(self, y):
+    def slope(self, y: Array) -> Array:
         return self.backend.xp.where(y > 0, 1, self.negative_slope).astype(y.dtype)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"LeakyReLU {self.negative_slope:g}"

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from minicnn.backend import get
 from minicnn.layers.checks import Checks
 from minicnn.layers.parts import Parts
+from minicnn.typing import Array, Shape
 
 
 class Layer(Checks, Parts, ABC):
@@ -37,36 +38,46 @@ class Layer(Checks, Parts, ABC):
     whole_batch = False
     """True where the output for a sample depends on the others of its batch, which then is never cut."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.backend = get("numpy")
 
     @abstractmethod
-    def forward(self, x): ...
+    def forward(self, x: Array) -> Array:
+        """The output y for x, samples last in both.
+
+        Raises ValueError for an x of a shape that the layer does not take, TypeError for one that is no array of its
+        dtype.
+        """
 
     @abstractmethod
-    def backward(self, dy): ...
+    def backward(self, dy: Array) -> Array:
+        """dx = dL/dx of x's shape, for dy = dL/dy of y's; writes dL/dp into ``grad`` of every Parameter p.
 
-    def second_backward(self, d2y):
+        Raises RuntimeError before the first ``forward``, ValueError for another shape, TypeError for another dtype.
+        """
+
+    def second_backward(self, d2y: Array) -> Array:
+        """d2x of x's shape, for d2y of y's; writes ``curvature`` of every Parameter. To be called after ``backward``.
+
+        Errors as there, and TypeError for a layer that has no such method.
+        """
         raise TypeError(f"{self.label} has no second_backward, which second-order training needs")
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
+        """``layer(x)`` is ``layer.forward(x)``."""
         return self.forward(x)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.label}: {self.describe()}" if self.name else self.describe()
 
-    @property
-    def label(self):
-        return self.path or self.name or type(self).__name__
-
-    def describe(self):
+    def describe(self) -> str:
         """The layer in a few words, for ``Sequential.summary``."""
         return type(self).__name__
 
-    def connections(self, input_shape, output_shape):
+    def connections(self, input_shape: Shape, output_shape: Shape) -> int:
         """How many connections (bias included) lead from x (C, H, W) to y, counted as the paper does."""
         return 0
 
-    def decide(self, outputs):
+    def decide(self, outputs: Array) -> Array:
         """The class each sample's outputs (classes, N) stand for: the largest one wins."""
         return outputs.argmax(axis=0)

@@ -1,8 +1,15 @@
 """What layers refuse: errors that name the layer, the argument, what was given and what is needed."""
 
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
 import numpy as np
 
 from minicnn.layers.parameter import Parameter
+from minicnn.typing import DType, Pair
+
+Connections: TypeAlias = Sequence[Sequence[int]]
+"""For each output map the input maps that it reads."""
 
 MASKED = (np.ma.MaskedArray, np.matrix)
 """Kinds of NumPy arrays whose operators mean something else: ``x * y`` skips elements, or is a matrix product."""
@@ -14,8 +21,6 @@ BACKWARD = {"dy": "backward", "d2y": "second_backward"}
 
 class Checks:
     """The part of ``Layer`` that looks at arguments, so that forward and backward can be mathematics alone."""
-
-    _x_dtype = None
 
     def _check_input(self, x, *shape):
         """Raise unless x has this shape; a letter stands for any size, as in ``(6, "H", "W", "N")``.
@@ -55,7 +60,7 @@ class Checks:
             raise TypeError(f"{self.label}: {name} must be {self._x_dtype} as x was, got {dy.dtype}")
 
 
-def floating(dtype):
+def floating(dtype: DType) -> np.dtype[Any]:
     """``dtype`` as a NumPy dtype; TypeError unless it is float32 or float64."""
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.float64):
@@ -63,7 +68,7 @@ def floating(dtype):
     return dtype
 
 
-def positive(name, value, minimum=1):
+def positive(name: str, value: int, minimum: int = 1) -> int:
     """``value`` as an int; ValueError or TypeError, naming the argument, unless it is one >= minimum."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
@@ -72,22 +77,23 @@ def positive(name, value, minimum=1):
     return int(value)
 
 
-def yes_or_no(name, value):
+def yes_or_no(name: str, value: bool) -> bool:
     """``value`` as a bool; TypeError, naming the argument, unless it is one."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
-def pair(name, value, minimum=1):
+def pair(name: str, value: Pair, minimum: int = 1) -> tuple[int, int]:
     """``value`` as (vertical, horizontal): an integer stands for both."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(values) != 2:
         raise ValueError(f"{name} must be an integer or a pair of them, got {value!r}")
-    return tuple(positive(name, v, minimum) for v in values)
+    vertical, horizontal = (positive(name, v, minimum) for v in values)
+    return vertical, horizontal
 
 
-def group_table(groups, connections, in_channels, out_channels):
+def group_table(groups: int, connections: object, in_channels: int, out_channels: int) -> list[list[int]]:
     """The connection table of ``groups`` equal groups; ValueError, naming the argument, where there are none."""
     if connections is not None:
         raise ValueError(f"connections and groups={groups} both say which maps are connected: give one of them")
@@ -98,7 +104,7 @@ def group_table(groups, connections, in_channels, out_channels):
     return [list(range(o // outputs * inputs, (o // outputs + 1) * inputs)) for o in range(out_channels)]
 
 
-def connection_table(connections, in_channels, out_channels):
+def connection_table(connections: Connections, in_channels: int, out_channels: int) -> list[list[int]]:
     """``connections`` as a list of input maps for each output map; ValueError or TypeError for anything else."""
     try:
         table = [[positive(f"connections[{o}]", c, 0) for c in maps] for o, maps in enumerate(connections)]

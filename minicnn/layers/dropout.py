@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.layers.base import Layer
+from minicnn.typing import Array, Seed, Shape
 
 
 class Dropout(Layer):
@@ -17,30 +18,33 @@ class Dropout(Layer):
     NumPy on every device, one whole batch at a time: equal seeds give equal masks. ValueError for another p.
     """
 
-    def __init__(self, p=0.5, *, rng=None):
+    def __init__(self, p: float = 0.5, *, rng: Seed = None) -> None:
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"p must be a probability of at least 0 and below 1, got {p}")
         self.p, self.rng = p, np.random.default_rng(rng)
-        self.y_shape = None
+        self.y_shape: Shape | None = None
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """y of x's shape, whatever that is."""
         self._check_input(x, ...)
         self.y_shape = x.shape
         self.mask = self._draw(x) if self.training else 1
         return self.mask * x
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
+        """dx of dy's shape."""
         self._check_gradient(dy, self.y_shape)
         return self.mask * dy
 
-    def second_backward(self, d2y):
+    def second_backward(self, d2y: Array) -> Array:
+        """d2x of d2y's shape."""
         self._check_gradient(d2y, self.y_shape, "d2y")
         return self.mask**2 * d2y
 
-    def _draw(self, x):
+    def _draw(self, x: Array) -> Array:
         kept = self.rng.random(x.shape) >= self.p
         return self.backend.asarray(kept / (1 - self.p), dtype=x.dtype)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"dropout {self.p:g}"

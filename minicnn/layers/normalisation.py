@@ -1,12 +1,15 @@
 """Layers that shift and scale what they see to mean 0 and variance 1: over a batch, or over a sample's own features."""
 
 import math
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
 from minicnn.layers.base import Layer
 from minicnn.layers.checks import floating, positive
 from minicnn.layers.parameter import Parameter
+from minicnn.typing import Array, DType, Shape
 
 
 class _Normalisation(Layer):
@@ -23,22 +26,24 @@ class _Normalisation(Layer):
         d2x = (q (1 - 2 (1 + z²) / n) + (sum of q + 2 z · sum of q z + z² · sum of q z²) / n²) / (variance + eps).
     """
 
-    def _keep(self, shape, eps, affine, dtype):
+    def _keep(self, shape: Shape, eps: float, affine: bool, dtype: DType) -> None:
         """weight and bias of this shape, 1 and 0, or neither."""
         if not (eps > 0 and math.isfinite(eps)):
             raise ValueError(f"eps must be positive and finite, got {eps}")
-        self.eps, self.y_shape = eps, None
+        self.eps = eps
+        self.y_shape: Shape | None = None
         self.weight = Parameter(np.ones(shape, floating(dtype)), "weight") if affine else None
         self.bias = Parameter(np.zeros(shape, floating(dtype)), "bias") if affine else None
 
-    def _normalise(self, x, mean, variance, over):
+    def _normalise(self, x: Array, mean: Array, variance: Array, over: Shape) -> Array:
         """over: the axes along which mean and variance are x's own; () where they are constants."""
         self.y_shape, self.over = x.shape, over
         self.deviation = self.backend.xp.sqrt(variance + self.eps)
         self.z = (x - mean) / self.deviation
         return self.z * self._fit(self.weight) + self._fit(self.bias) if self.weight else self.z
 
-    def backward(self, dy):
+    def backward(self, dy: Array) -> Array:
+        """dx of dy's shape."""
         self._check_gradient(dy, self.y_shape)
         g = dy
         if self.weight:
@@ -48,7 +53,8 @@ class _Normalisation(Layer):
             g = g - self._mean(g) - self.z * self._mean(g * self.z)
         return g / self.deviation
 
-    def second_backward(self, d2y):
+    def second_backward(self, d2y: Array) -> Array:
+        """d2x of d2y's shape."""
         self._check_gradient(d2y, self.y_shape, "d2y")
         q, z = d2y, self.z
         if self.weight:
@@ -60,28 +66,33 @@ class _Normalisation(Layer):
             q = q * (1 - 2 * (1 + z**2) / n) + others / n
         return q / self.deviation**2
 
-    def connections(self, input_shape, output_shape):
+    def connections(self, input_shape: Shape, output_shape: Shape) -> int:
         """One from x and, where there is one, one from the bias, for every element of y."""
         return math.prod(output_shape) * (2 if self.bias else 1)
 
-    def _mean(self, a):
+    @abstractmethod
+    def shared(self, ndim: int) -> tuple[int, ...]:
+        """The axes of an x of so many along which weight and bias are the same."""
+
+    def _mean(self, a: Array) -> Array:
         return a.mean(axis=self.over, keepdims=True)
 
-    def _sum(self, a):
+    def _sum(self, a: Array) -> Array:
         """The sum over all elements that share a weight, in its shape."""
         return a.sum(axis=self.shared(a.ndim))
 
-    def _fit(self, parameter):
+    def _fit(self, parameter: Parameter) -> Array:
         """The parameter beside the elements that share each of its numbers."""
         return self.backend.xp.expand_dims(parameter.value, self.shared(len(self.y_shape)))
 
 
 class _BatchNorm(_Normalisation):
+    forms: tuple[tuple[str, ...], ...]
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     at_least_0 = ("running_var", "num_batches_tracked")
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, *,
-                 dtype="float32"):  # fmt: skip
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+                 track_running_stats: bool = True, *, dtype: DType = "float32") -> None:  # fmt: skip
         super().__init__()
         self.num_features = positive("num_features", num_features)
         if momentum is not None and not 0 <= momentum <= 1:
@@ -93,7 +104,8 @@ class _BatchNorm(_Normalisation):
             self.running_var = np.ones(self.num_features, floating(dtype))
             self.num_batches_tracked = np.zeros((), np.int64)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """y of x's shape; in training the running statistics move towards this batch's."""
         self._check_input(x, self.num_features, *self._form(x))
         over = self.shared(x.ndim)
         if not self.whole_batch:
@@ -107,12 +119,12 @@ class _BatchNorm(_Normalisation):
             self._track(mean.reshape(-1), variance.reshape(-1) * (count / (count - 1)))
         return self._normalise(x, mean, variance, over)
 
-    def _form(self, x):
+    def _form(self, x: Array) -> tuple[str, ...]:
         """x's axes beside the first: the form that has as many, or the usual one."""
         axes = len(getattr(x, "shape", ())) - 1
         return next((form for form in self.forms if len(form) == axes), self.forms[0])
 
-    def _track(self, mean, variance):
+    def _track(self, mean: Array, variance: Array) -> None:
         """Move the running statistics towards this batch's."""
         self.num_batches_tracked = self.num_batches_tracked + 1
         share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
@@ -120,14 +132,14 @@ class _BatchNorm(_Normalisation):
         self.running_var = (1 - share) * self.running_var + share * variance
 
     @property
-    def whole_batch(self):
+    def whole_batch(self) -> bool:  # type: ignore[override]
         """Whether the batch's own mean and variance count: in training, and without running ones."""
         return self.training or self.running_mean is None
 
-    def shared(self, ndim):
+    def shared(self, ndim: int) -> tuple[int, ...]:
         return tuple(range(1, ndim))
 
-    def describe(self):
+    def describe(self) -> str:
         return f"batch normalisation, {self.num_features} maps"
 
 
@@ -159,7 +171,7 @@ class BatchNorm1d(_BatchNorm):
 
     forms = (("N",), ("L", "N"))
 
-    def describe(self):
+    def describe(self) -> str:
         return f"batch normalisation, {self.num_features} features"
 
 
@@ -174,7 +186,8 @@ class LayerNorm(_Normalisation):
     normalized_shape: an integer or several. Raises ValueError for an x of another shape.
     """
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, *, dtype="float32"):
+    def __init__(self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True, *,
+                 dtype: DType = "float32") -> None:  # fmt: skip
         super().__init__()
         sizes = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
         self.normalized_shape = tuple(positive("normalized_shape", size) for size in sizes)
@@ -182,14 +195,15 @@ class LayerNorm(_Normalisation):
             raise ValueError("normalized_shape is empty: at least one size is needed")
         self._keep(self.normalized_shape, eps, elementwise_affine, dtype)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """y of x's shape, ``(*normalized_shape, ..., N)``."""
         places = len(getattr(x, "shape", ())) - 1 - len(self.normalized_shape)
         self._check_input(x, *self.normalized_shape, *["any"] * places, "N")
         over = tuple(range(len(self.normalized_shape)))
         return self._normalise(x, x.mean(axis=over, keepdims=True), x.var(axis=over, keepdims=True), over)
 
-    def shared(self, ndim):
+    def shared(self, ndim: int) -> tuple[int, ...]:
         return tuple(range(len(self.normalized_shape), ndim))
 
-    def describe(self):
+    def describe(self) -> str:
         return f"layer normalisation over {'x'.join(map(str, self.normalized_shape))}"

@@ -1,6 +1,11 @@
 """Trainable arrays, and the one vector that holds all of a network's."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+
+from minicnn.typing import Array
 
 
 class Parameter:
@@ -14,60 +19,70 @@ class Parameter:
 
     ``curvature``, None until a layer's ``second_backward`` writes it, is the diagonal of the loss's second
     derivative (Gauss-Newton). ``vector`` is the ParameterVector that the other two are part of, or None.
+
+    >>> p = mc.Parameter(np.zeros(3))
+    >>> same = p.value
+    >>> p.value = np.arange(3.0)
+    >>> print(same)
+    [0. 1. 2.]
     """
 
-    def __init__(self, value, name=""):
+    def __init__(self, value: Array, name: str = "") -> None:
         if not (hasattr(value, "dtype") and hasattr(value, "shape")):
             raise TypeError(f"value must be an array, got {type(value).__name__}")
         self.name = self.own_name = name
         self.shape, self.size = value.shape, value.size
+        self._curvature: Array | None = None
         self.hold(value)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Parameter({self.name!r}, shape={self.shape}, dtype={self.value.dtype})"
 
-    def __getstate__(self):  # a copied or unpickled view no longer shares memory with its vector
+    def __getstate__(self) -> dict[str, Any]:  # a copied or unpickled view no longer shares memory with its vector
         return {**self.__dict__, "vector": None}
 
     @property
-    def value(self):
+    def value(self) -> Array:
+        """The trainable array. Assignment copies into it, so that it stays in place; ValueError for another shape."""
         return self._value
 
     @value.setter
-    def value(self, array):
+    def value(self, array: Array) -> None:
         self._copy(self._value, array, "value")
 
     @property
-    def grad(self):
+    def grad(self) -> Array:
+        """dL/dvalue, of value's shape: what the last ``backward`` wrote. Assignment as for ``value``."""
         return self._grad
 
     @grad.setter
-    def grad(self, array):
+    def grad(self, array: Array) -> None:
         self._copy(self._grad, array, "grad")
 
     @property
-    def curvature(self):
+    def curvature(self) -> Array | None:
+        """The diagonal of d²L/dvalue², of value's shape, or None before the first ``second_backward``."""
         return self._curvature
 
     @curvature.setter
-    def curvature(self, array):
+    def curvature(self, array: Array) -> None:
         if self._curvature is None:
             self._curvature = np.zeros_like(self._value)
         self._copy(self._curvature, array, "curvature")
 
-    def _copy(self, target, array, what):
+    def _copy(self, target: Array, array: Array, what: str) -> None:
         if np.shape(array) != self.shape:
             name = self.name or "parameter"
             raise ValueError(f"{name}.{what} has shape {self.shape}, got an array of {np.shape(array)}")
         if array is not target:  # p.grad += g has already written in place
             target[...] = array
 
-    def hold(self, value):
+    def hold(self, value: Array) -> None:
         """Hold a copy of ``value`` of its own from now on, with a gradient of zero."""
         value = value.copy()
         self.bind(value, np.zeros_like(value))
 
-    def bind(self, value, grad, vector=None):
+    def bind(self, value: Array, grad: Array, vector: "ParameterVector | None" = None) -> None:
         """Hold these two arrays themselves from now on instead of copying into the old ones."""
         self._value, self._grad, self._curvature, self.vector = value, grad, None, vector
 
@@ -79,7 +94,7 @@ class ParameterVector:
     save. Raises ValueError for no parameters or one that occurs twice, TypeError for mixed dtypes.
     """
 
-    def __init__(self, parameters, xp):
+    def __init__(self, parameters: Sequence[Parameter], xp: Any) -> None:
         if not parameters:
             raise ValueError("parameters is empty: there is nothing to train")
         if len({id(p) for p in parameters}) < len(parameters):
@@ -96,7 +111,7 @@ class ParameterVector:
             start += p.size
 
 
-def stretches(parameters):
+def stretches(parameters: Sequence[Parameter]) -> list[tuple[Array, Array]]:
     """The (values, grads) vectors behind ``parameters``: one pair for a whole network, else one a parameter."""
     vector = parameters[0].vector
     same = vector is not None and all(p.vector is vector for p in parameters)

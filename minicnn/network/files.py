@@ -1,19 +1,26 @@
 """A network's parameters and buffers on disk. Methods of ``Sequential``: the first argument is the network."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from minicnn.errors import CheckpointError
 from minicnn.serialization import load_npz, network_part, save_npz
+from minicnn.typing import Array, ArrayLike, FilePath, Shape
+
+if TYPE_CHECKING:
+    from minicnn.network.network import Sequential
+
+Kinds: TypeAlias = Mapping[str, tuple[np.dtype[Any], Shape]]
 
 
-def state_dict(network):
+def state_dict(network: "Sequential") -> dict[str, Array]:
     """Every parameter's value and every buffer by name, as NumPy copies."""
     return {name: np.array(network.backend.to_numpy(array)) for name, array in _own(network).items()}
 
 
-def load_state_dict(network, mapping):
+def load_state_dict(network: "Sequential", mapping: Mapping[str, ArrayLike]) -> None:
     """Set every parameter and buffer from a mapping of names to arrays, cast to the network's own dtypes.
 
     Raises CheckpointError, before anything is changed, where names or shapes are not this network's, or numbers are
@@ -25,18 +32,18 @@ def load_state_dict(network, mapping):
         raise CheckpointError(f"mapping {error}") from None
 
 
-def save(network, path):
+def save(network: "Sequential", path: FilePath) -> None:
     """Write parameters and buffers to ``path`` (.npz, no pickle), whole or not at all."""
     save_npz(path, network.state_dict(), {"kind": "network"})
 
 
-def load(network, path):
+def load(network: "Sequential", path: FilePath) -> "Sequential":
     """Read what ``save`` or a training checkpoint wrote; returns the network.
 
     Raises CheckpointError, before anything is changed, for an unreadable file or another network's.
     """
 
-    def check(kinds, facts):
+    def check(kinds: Kinds, facts: Mapping[str, Any]) -> None:
         if facts.get("kind") not in ("network", "checkpoint"):
             raise CheckpointError(f"holds {facts.get('kind')!r}, neither a network nor a training checkpoint")
         check_kinds(network, network_part(kinds) if facts["kind"] == "checkpoint" else kinds)
@@ -49,12 +56,12 @@ def load(network, path):
     return network
 
 
-def check_kinds(network, kinds):
+def check_kinds(network: "Sequential", kinds: Kinds) -> None:
     """CheckpointError unless {name: (dtype, shape)} are those of the network's parameters and buffers."""
     _compare(_own(network), kinds)
 
 
-def checked(network, mapping):
+def checked(network: "Sequential", mapping: Mapping[str, ArrayLike]) -> dict[str, Array]:
     """{name: array} from the mapping in the network's own dtypes; errors as of ``load_state_dict``."""
     if not isinstance(mapping, Mapping):
         raise TypeError(f"mapping must be a mapping from names to arrays, got {type(mapping).__name__}")
@@ -71,7 +78,7 @@ def checked(network, mapping):
     return arrays
 
 
-def apply(network, arrays):
+def apply(network: "Sequential", arrays: Mapping[str, Array]) -> None:
     """Set every parameter and buffer to what ``checked`` returned."""
     for name, p in network.named_parameters():
         p.value = network.backend.asarray(arrays[name])
@@ -79,19 +86,19 @@ def apply(network, arrays):
         setattr(layer, attribute, network.backend.asarray(arrays[name]))
 
 
-def _own(network):
+def _own(network: "Sequential") -> dict[str, Array]:
     """{name: array} of the network's parameters and buffers."""
     return {name: p.value for name, p in network.named_parameters()} | dict(network.named_buffers())
 
 
-def _array(name, array):
+def _array(name: str, array: ArrayLike) -> Array:
     try:
         return np.asarray(array)
     except ValueError as error:  # rows of different lengths
         raise CheckpointError(f"is damaged: {name} is no array of numbers: {error}") from None
 
 
-def _compare(own, kinds):
+def _compare(own: Mapping[str, Array], kinds: Kinds) -> None:
     if missing := [name for name in own if name not in kinds]:
         raise CheckpointError(f"is of another architecture: {', '.join(missing)} missing")
     if foreign := [str(name) for name in kinds if name not in own]:

@@ -1,7 +1,11 @@
 """What users call a network: the container of layers, and what only the whole of it can do."""
 
+from collections.abc import Callable
+
 from minicnn.layers import Sequential as Container
+from minicnn.layers.sequential import Layers
 from minicnn.network import files, prediction, table
+from minicnn.typing import Array
 
 
 class Sequential(Container):
@@ -14,7 +18,7 @@ class Sequential(Container):
     use it.
     """
 
-    def __init__(self, layers, *, preprocess=None):
+    def __init__(self, layers: Layers, *, preprocess: Callable[..., Array] | None = None) -> None:
         super().__init__(layers)
         self.preprocess = preprocess
 

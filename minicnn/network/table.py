@@ -1,32 +1,41 @@
 """A network in numbers, layer by layer. Methods of ``Sequential``: the first argument is the network."""
 
 import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from minicnn.layers import Parameter
 from minicnn.layers.parts import held
+from minicnn.typing import Array, Shape
+
+if TYPE_CHECKING:
+    from minicnn.network.network import Sequential
 
 
-def counts(network, input_shape):
+Forward: TypeAlias = Callable[[Array], Array]
+
+
+def counts(network: "Sequential", input_shape: Shape) -> list[dict[str, Any]]:
     """One dict a layer: name, text, input, output (shapes without N), parameters, connections.
 
     An elementwise layer has no line of its own; its name stands in ``text`` of the layer before it. Nor has one that is
     made of layers and holds no parameters itself: its parts have, in the order in which it computes them.
     """
     probe = copy.deepcopy(network).eval()  # a forward pass shows the shapes without touching what the network keeps
-    lines = []
+    lines: list[dict[str, Any]] = []
     for path, layer in probe.walk()[1:]:
         if not layer.parts() or held(layer, Parameter):
-            layer.forward = _recording(layer.forward, path, layer, lines)
+            vars(layer)["forward"] = _recording(layer.forward, path, layer, lines)
     probe.forward(probe.backend.asarray(np.zeros((*input_shape, 1), probe.dtype)))
     return lines
 
 
-def _recording(forward, name, layer, lines):
+def _recording(forward: Forward, name: str, layer: Any, lines: list[dict[str, Any]]) -> Forward:
     """forward itself, with a line for what it saw and made."""
 
-    def recording(x):
+    def recording(x: Array) -> Array:
         y = forward(x)
         before, after = tuple(x.shape[:-1]), tuple(y.shape[:-1])
         if layer.activation and lines:
@@ -42,10 +51,10 @@ def _recording(forward, name, layer, lines):
     return recording
 
 
-def summary(network, input_shape):
+def summary(network: "Sequential", input_shape: Shape) -> str:
     """The network as a table, one line a layer; input_shape is (C, H, W)."""
     lines = network.counts(input_shape)
-    rows = [("layer", "", "input", "output", "parameters", "connections")]
+    rows: list[tuple[str, ...]] = [("layer", "", "input", "output", "parameters", "connections")]
     for line in lines:
         shapes = ["x".join(map(str, (*s[1:], s[0]))) for s in (line["input"], line["output"])]
         rows.append((line["name"], line["text"], *shapes, f"{line['parameters']:,}", f"{line['connections']:,}"))

@@ -1,7 +1,10 @@
 """Adam and AdamW: each parameter's step divided by the size of its gradients so far."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from minicnn.layers.parameter import Parameter
 from minicnn.optim.optimizer import Optimizer, at_least_zero
 
 
@@ -16,11 +19,12 @@ class Adam(Optimizer):
     betas outside [0, 1).
     """
 
-    state = ("m", "v", "t")
+    state: tuple[str, ...] = ("m", "v", "t")
     at_least_0 = ("v", "t", "largest")
     decoupled = False
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False):
+    def __init__(self, parameters: Iterable[Parameter], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False) -> None:  # fmt: skip
         super().__init__(parameters, lr)
         at_least_zero(eps=eps, weight_decay=weight_decay)
         for i, beta in enumerate(betas):
@@ -32,7 +36,7 @@ class Adam(Optimizer):
             self.largest = self.zeros()
             self.state = (*self.state, "largest")
 
-    def step(self):
+    def step(self) -> None:
         """One update of every parameter from its gradient."""
         self.check_place()
         self.t += 1
@@ -57,5 +61,6 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01, amsgrad=False):
+    def __init__(self, parameters: Iterable[Parameter], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.01, amsgrad: bool = False) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay, amsgrad)

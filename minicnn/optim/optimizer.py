@@ -1,10 +1,11 @@
 """What every optimizer is: a step, and the vectors and numbers that it keeps between steps."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from minicnn.layers.parameter import Parameter, stretches
+from minicnn.typing import Array
 
 
 class Optimizer:
@@ -20,13 +21,13 @@ class Optimizer:
     Raises ValueError for no parameters and for a negative lr, TypeError for what are no Parameters.
     """
 
-    state = ()
+    state: tuple[str, ...] = ()
     """Names of the attributes that a checkpoint keeps."""
 
-    at_least_0 = ()
+    at_least_0: tuple[str, ...] = ()
     """Names of those of them that are never negative, as counts and sums of squares are."""
 
-    def __init__(self, parameters, lr):
+    def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("parameters is empty: there is nothing to train")
@@ -38,14 +39,15 @@ class Optimizer:
         self.stretches = stretches(self.parameters)
         self._vectors = [p.vector for p in self.parameters]
 
-    def step(self):
+    def step(self) -> None:
+        """One update of every parameter from its gradient."""
         raise NotImplementedError(f"{type(self).__name__} must have a step()")
 
-    def zeros(self):
+    def zeros(self) -> list[Array]:
         """A vector of zeros for each stretch."""
         return [values * 0 for values, _ in self.stretches]
 
-    def check_place(self):
+    def check_place(self) -> None:
         """RuntimeError if the network has moved since: its values and gradients are elsewhere now."""
         if any(p.vector is not vector for p, vector in zip(self.parameters, self._vectors)):
             name = type(self).__name__
@@ -53,11 +55,11 @@ class Optimizer:
                 f"the parameters have moved since {name} was made: call net.to(...) first, then {name}(...)"
             )
 
-    def report(self):
+    def report(self) -> dict[str, float]:
         """What an epoch's record says of the optimizer beside its lr."""
         return {}
 
-    def state_dict(self, to_numpy):
+    def state_dict(self, to_numpy: Callable[[Array], Array]) -> dict[str, Array]:
         """{name: NumPy array} of all that ``state`` names: "velocity0" for the first stretch's vector, and so on."""
         kept = {}
         for name in self.state:
@@ -68,7 +70,7 @@ class Optimizer:
                 kept[name] = np.array(value)
         return kept
 
-    def load_state_dict(self, mapping, asarray):
+    def load_state_dict(self, mapping: Mapping[str, Array], asarray: Callable[[Array], Array]) -> None:
         """Set it from what ``state_dict`` returned; ValueError if that is another network's or another kind's."""
         if not isinstance(mapping, Mapping) or not all(hasattr(array, "dtype") for array in mapping.values()):
             raise TypeError(f"mapping must be a mapping from names to arrays, got {mapping!r}"[:200])
@@ -94,7 +96,7 @@ class Optimizer:
                 setattr(self, name, type(value)(mapping[name]))
 
 
-def at_least_zero(**settings):
+def at_least_zero(**settings: float) -> None:
     """ValueError for the first setting that is negative or not a number."""
     for name, value in settings.items():
         if not value >= 0:

@@ -13,29 +13,34 @@ class Constant:
 
     lr: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_rate("lr", self.lr)
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: float) -> float:
         return self.lr
 
 
 @dataclass(frozen=True)
 class StepTable:
-    """((lr, epochs), (lr, epochs), ...): each rate for so many epochs; the last one stays."""
+    """((lr, epochs), (lr, epochs), ...): each rate for so many epochs; the last one stays.
 
-    table: tuple
+    >>> schedule = mc.optim.schedules.StepTable(((0.1, 2), (0.01, 3)))
+    >>> [schedule(epoch) for epoch in (0, 1.9, 2, 9)]
+    [0.1, 0.1, 0.01, 0.01]
+    """
 
-    def __post_init__(self):
+    table: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
         if not self.table:
             raise ValueError("table is empty: it needs at least one (lr, epochs)")
         for lr, epochs in self.table:
             _check_rate("lr", lr)
             _check_rate("epochs", epochs)
-        object.__setattr__(self, "_ends", tuple(accumulate(epochs for _, epochs in self.table)))
 
-    def __call__(self, epoch):
-        return self.table[min(bisect_right(self._ends, epoch), len(self.table) - 1)][0]
+    def __call__(self, epoch: float) -> float:
+        ends = list(accumulate(epochs for _, epochs in self.table))
+        return self.table[min(bisect_right(ends, epoch), len(self.table) - 1)][0]
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,17 @@ class Cosine:
     epochs: float
     final: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_rate("lr", self.lr)
         _check_rate("epochs", self.epochs)
         if not 0 <= self.final <= self.lr:
             raise ValueError(f"final must lie between 0 and lr = {self.lr}, got {self.final}")
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: float) -> float:
         progress = min(max(epoch / self.epochs, 0), 1)
         return self.final + (self.lr - self.final) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _check_rate(name, value):
+def _check_rate(name: str, value: float) -> None:
     if not (value > 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be positive and finite, got {value}")

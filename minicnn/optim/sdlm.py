@@ -1,12 +1,20 @@
 """The second-order method that LeNet-5 was trained with in 1998."""
 
 import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
+from minicnn.layers.parameter import Parameter
 from minicnn.optim.sgd import SGD
+from minicnn.typing import Array
 
-KEEPS = {"latest": lambda old, new: new, "largest": np.maximum, "first": lambda old, new: old}
+KEEPS: dict[str, Callable[[Array, Array], Array]] = {
+    "latest": lambda old, new: new,
+    "largest": np.maximum,
+    "first": lambda old, new: old,
+}
 """What a new estimate of h leaves in use."""
 
 
@@ -29,7 +37,8 @@ class StochasticDiagonalLM(SGD):
     curvature_samples is at least 1 and keep is one of the three, and RuntimeError for a step before the first estimate.
     """
 
-    def __init__(self, parameters, lr, mu=0.02, curvature_samples=500, keep="latest", **how):
+    def __init__(self, parameters: Iterable[Parameter], lr: float, mu: float = 0.02, curvature_samples: int = 500,
+                 keep: str = "latest", **how: Any) -> None:  # fmt: skip
         super().__init__(parameters, lr, **how)
         for name, value in (("lr", lr), ("mu", mu)):
             if not (value > 0 and math.isfinite(value)):
@@ -41,22 +50,22 @@ class StochasticDiagonalLM(SGD):
         if len(self.stretches) > 1:
             raise ValueError("parameters must be all parameters of one network, got some of them")
         self.mu, self.curvature_samples, self.keep = mu, curvature_samples, keep
-        self.curvature = None
+        self.curvature: Array | None = None
 
-    def use_curvature(self, h):
+    def use_curvature(self, h: Array) -> None:
         """Take the new estimate h as ``keep`` says; ValueError if its length is another or an element is negative."""
         self._check(h)
         self.curvature = h if self.curvature is None else KEEPS[self.keep](self.curvature, h)
-        self._rates_of = None
+        self._rates_of: float | None = None
 
-    def _check(self, h):
+    def _check(self, h: Array) -> None:
         size = self.velocity[0].size
         if tuple(h.shape) != (size,):
             raise ValueError(f"h must have shape ({size},), one element a parameter, got {tuple(h.shape)}")
         if not float(h.min()) >= 0:
             raise ValueError(f"h must be at least 0 everywhere, its smallest element is {float(h.min())}")
 
-    def rates(self):
+    def rates(self) -> list[Any]:
         """The step sizes lr / (mu + h) in use, one vector."""
         if self.curvature is None:
             raise RuntimeError("no curvature yet: fit estimates it, or call use_curvature first")
@@ -64,17 +73,17 @@ class StochasticDiagonalLM(SGD):
             self._rates, self._rates_of = [self.lr / (self.mu + self.curvature)], self.lr
         return self._rates
 
-    def report(self):
+    def report(self) -> dict[str, float]:
         """The range of the step sizes in use."""
         (rates,) = self.rates()
         return {"step_min": float(rates.min()), "step_max": float(rates.max())}
 
-    def state_dict(self, to_numpy):
+    def state_dict(self, to_numpy: Callable[[Array], Array]) -> dict[str, Array]:
         """The velocities and the curvature as NumPy arrays."""
         state = super().state_dict(to_numpy)
         return state if self.curvature is None else {**state, "curvature": to_numpy(self.curvature).copy()}
 
-    def load_state_dict(self, mapping, asarray):
+    def load_state_dict(self, mapping: Mapping[str, Array], asarray: Callable[[Array], Array]) -> None:
         """Set both from what ``state_dict`` returned; ValueError if they are another network's or another kind."""
         mapping = dict(mapping)
         if "curvature" not in mapping:

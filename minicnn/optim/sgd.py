@@ -1,5 +1,9 @@
 """Stochastic gradient descent."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from minicnn.layers.parameter import Parameter
 from minicnn.optim.optimizer import Optimizer, at_least_zero
 
 
@@ -15,7 +19,8 @@ class SGD(Optimizer):
 
     state = ("velocity",)
 
-    def __init__(self, parameters, lr, momentum=0.0, weight_decay=0.0, nesterov=False):
+    def __init__(self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0, weight_decay: float = 0.0,
+                 nesterov: bool = False) -> None:  # fmt: skip
         super().__init__(parameters, lr)
         at_least_zero(momentum=momentum, weight_decay=weight_decay)
         if nesterov and momentum == 0:
@@ -23,7 +28,7 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
         self.velocity = self.zeros()
 
-    def step(self):
+    def step(self) -> None:
         """One update of every parameter from its gradient."""
         self.check_place()
         for (w, g), v, rate in zip(self.stretches, self.velocity, self.rates()):
@@ -35,6 +40,6 @@ class SGD(Optimizer):
                 g = g + self.momentum * v if self.nesterov else v
             w -= rate * g
 
-    def rates(self):
+    def rates(self) -> list[Any]:
         """What the step of each stretch of parameters is multiplied by."""
         return [self.lr] * len(self.stretches)

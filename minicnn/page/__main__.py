@@ -11,6 +11,7 @@ import tempfile
 import threading
 import webbrowser
 
+from minicnn.cli import ends
 from minicnn.errors import MinicnnError
 from minicnn.page.export import export
 from minicnn.page.serve import Server
@@ -18,8 +19,8 @@ from minicnn.page.serve import Server
 PORT = 8098
 
 
-def main(arguments=None):
-    args = parse(arguments)
+def main(arguments=None, prog="python -m minicnn.page"):
+    args = parse(arguments, prog)
     try:
         if args.export:
             print(f"written: {export(args.export, args.network)}")
@@ -62,8 +63,9 @@ def listen(folder, port):
         return Server(folder, 0)
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parse(arguments, prog):
+    how = {"description": __doc__, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(prog=prog, **how)
     parser.add_argument("--network", metavar="FILE", help="LeNet-5's weights, a file that net.save or training wrote, "
                         "such as runs/lenet5/checkpoint.npz (default: those that come with minicnn)")  # fmt: skip
     parser.add_argument("--export", metavar="DIR", help="only write the page, to this folder")
@@ -80,4 +82,4 @@ def port_number(text):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ends(main))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minicnn import sources
 from minicnn.files import atomic_write
 
 try:
@@ -14,7 +15,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 except ImportError as error:
-    raise ImportError(f'pictures need matplotlib (pip install -e ".[plot]"): {error}') from error
+    raise ImportError(f"pictures need matplotlib ({sources.pip_install('plot')}): {error}") from error
 
 WIDE = 12.8, 7.2
 """Inches: with DPI dots each, 1920x1080, a projector's whole picture."""

@@ -1,6 +1,7 @@
 """Whole ways of training LeNet-5, by name."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from minicnn import initialisers, losses
 from minicnn.optim import SGD, StochasticDiagonalLM
@@ -81,10 +82,12 @@ class Recipe:
         return StepTable(tuple((self.lr * eta / first, passes) for eta, passes in PAPER_SCHEDULE))
 
 
-MINI_BATCHES = {"loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "weight_decay": 0.01, "init": "fan-in"}
+MINI_BATCHES: dict[str, Any] = {
+    "loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "weight_decay": 0.01, "init": "fan-in",
+}  # fmt: skip
 """What default and long share."""
 
-AS_PUBLISHED = {"optimizer": "sdlm", "lr": PAPER_SCHEDULE[0][0], "schedule": "paper", "batch_size": 1}
+AS_PUBLISHED: dict[str, Any] = {"optimizer": "sdlm", "lr": PAPER_SCHEDULE[0][0], "schedule": "paper", "batch_size": 1}
 """What paper and paper-literal share (LeCun et al. 1998, section III.B and appendix C)."""
 
 RECIPES = {

@@ -165,7 +165,7 @@ def import_cupy_raises(monkeypatch, error):
 
 
 @pytest.mark.parametrize("error, message", [
-    (ModuleNotFoundError("No module named 'cupy'", name="cupy"), r'CuPy is not installed: pip install "minicnn\[cuda'),
+    (ModuleNotFoundError("No module named 'cupy'", name="cupy"), r'is not installed: pip install -e "\S+\[cuda12\]"'),
     (ModuleNotFoundError("No module named 'fastrlock'", name="fastrlock"), "broken: No module named 'fastrlock'"),
     (ImportError("libcuda.so.1: cannot open shared object file"), "driver is missing.*libcuda.so.1"),
     (ImportError("libcublas.so.12: cannot open shared object file"), "cannot be imported: libcublas.so.12"),
@@ -224,8 +224,8 @@ def no_memory(cupy):
 
 
 @pytest.mark.parametrize("break_it, message", [
-    (no_nvrtc, r"a kernel compiled by NVRTC fails with RuntimeError: .*libnvrtc.*; .*pip install .*minicnn\[cuda13"),
-    (no_cublas, r"a matrix product by cuBLAS fails with ImportError: libcublas.*; .*pip install .*minicnn\[cuda13"),
+    (no_nvrtc, r"a kernel compiled by NVRTC fails with RuntimeError: .*libnvrtc.*; .*pip install .*\[cuda13"),
+    (no_cublas, r"a matrix product by cuBLAS fails with ImportError: libcublas.*; .*pip install .*\[cuda13"),
     (no_memory, "a copy to the CUDA device and back fails with OutOfMemoryError: .*512 bytes.*; nvidia-smi shows"),
 ])  # fmt: skip
 def test_a_device_that_does_not_compute_says_what_helps(monkeypatch, break_it, message):

@@ -116,9 +116,9 @@ def draw(results, path):
 
 def write_document(results):
     text = DOCUMENT.read_text(encoding="utf-8")
-    pattern = r"(<!-- speed: .*? -->\n).*?(<!-- end -->)"
+    pattern = r"(<!-- versions: .*? -->\n).*?(<!-- end -->)"
     text, count = re.subn(pattern, lambda match: f"{match[1]}{table(results)}\n{match[2]}", text, flags=re.S)
-    assert count == 1, f"{DOCUMENT} must have the marker '<!-- speed: ... -->' once, found {count}"
+    assert count == 1, f"{DOCUMENT} must have the marker '<!-- versions: ... -->' once, found {count}"
     with atomic_write(DOCUMENT, "w") as file:
         file.write(text)
 

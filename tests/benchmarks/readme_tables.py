@@ -153,16 +153,25 @@ TABLES = {
 }  # fmt: skip
 
 
+def pages():
+    """Every page that may have tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
 def main():
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    for name, table in TABLES.items():
-        pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
-        text, count = re.subn(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.S)
-        if count != 1:
-            raise SystemExit(f"error: README.md must have the marker '<!-- {name}: ... -->' once, found {count}")
-    with atomic_write(path, "w") as file:
-        file.write(text)
+    found = dict.fromkeys(TABLES, 0)
+    for path in pages():
+        text = path.read_text(encoding="utf-8")
+        for name, table in TABLES.items():
+            pattern = rf"(<!-- {name}: [^>]*? -->\n).*?(<!-- end -->)"
+            fresh = lambda match, table=table: f"{match[1]}{table()}\n{match[2]}"  # noqa: E731
+            text, count = re.subn(pattern, fresh, text, flags=re.S)
+            found[name] += count
+        if text != path.read_text(encoding="utf-8"):
+            with atomic_write(path, "w") as file:
+                file.write(text)
+    if lacking := [name for name, count in found.items() if not count]:
+        raise SystemExit(f"error: no page has a marker '<!-- NAME: ... -->' for {', '.join(lacking)}")
 
 
 if __name__ == "__main__":

@@ -90,6 +90,6 @@ def test_without_the_library_the_message_says_how_to_get_it(tmp_path, monkeypatc
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr(needs.importlib, "import_module", missing)
-    with pytest.raises(ImportError, match=r"safetensors file needs the package safetensors.*pip install"):
+    with pytest.raises(ImportError, match=r"safetensors file needs safetensors \(pip install .*interop"):
         save_safetensors(mc.models.lenet5(rng=0), tmp_path / "a.safetensors")
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,6 @@ is looked at, the run goes on, and in the end its weights are compared with thos
 """
 
 import importlib
-import importlib.util
 import os
 import resource
 import signal
@@ -19,6 +18,7 @@ from tally import Tally
 
 import minicnn as mc
 from minicnn import files
+from minicnn.cli.train.places import results_directory
 from minicnn.training import History, read_facts
 
 EPOCHS, SECONDS = 3, 60
@@ -299,16 +299,12 @@ def full_disks(rng, trials, folder):
 def concurrent_runs(rng, trials, folder):
     """Several of the main job claim their directories at the same moment."""
     tally = Tally("main jobs that start at once")
-    path = Path(__file__).parents[2] / "examples" / "lenet5_mnist.py"
-    spec = importlib.util.spec_from_file_location("lenet5_mnist", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     while tally.trials < trials:
         place, count = Path(tempfile.mkdtemp(dir=folder)), int(rng.integers(2, 6))
 
         def work(number, place=place):
             os.chdir(place)
-            with script.results_directory() as directory:
+            with results_directory() as directory:
                 (directory / "checkpoint.npz").write_text(str(number))
                 time.sleep(0.01)
             return 0

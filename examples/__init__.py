@@ -1,0 +1,1 @@
+"""The examples; installed as minicnn.examples, where ``minicnn train`` and ``minicnn exercises --copy`` find them."""

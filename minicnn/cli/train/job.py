@@ -1,0 +1,129 @@
+"""What surrounds the training of LeNet-5: what is said of it, where its results go, and when it has gone astray."""
+
+import contextlib
+import sys
+from dataclasses import replace
+
+import minicnn as mc
+from minicnn.cli.train.options import OF_THE_RECIPE, SETTINGS, parse
+from minicnn.cli.train.pictures import draw
+from minicnn.cli.train.places import results_directory
+from minicnn.models.lenet5 import INPUT_SHAPE
+from minicnn.training.recipes import RECIPES
+
+OF_THE_START = 500
+"""Digits on which the loss before training is measured."""
+
+
+class Job:
+    """One run, as its options want it. Within the block the directory of its results is its own.
+
+    arguments: the command line, by default this process's; about: what --help begins with; prog: how the command is
+    called, by default the script that runs. ``recipe``, ``seed``, ``backend`` and ``augment`` are for the training,
+    ``how()`` is the rest of what ``fit`` takes.
+    """
+
+    def __init__(self, arguments, about, prog=None):
+        self.args = args = parse(arguments, about, prog)
+        self.called = prog or f"python {sys.argv[0]}"
+        self.recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
+        self.seed, self.augment = args.seed, mc.data.Distortion() if args.distort else None
+        self.backend = mc.backend.get(args.backend)
+        threads = f", threads: {mc.compiled.thread_count(args.threads)}" if self.backend.name == "numpy" else ""
+        computes = mc.compiled.describe(self.backend)
+        self.say(f"backend:  {self.backend.name} ({self.backend.reason}); {computes}{threads}")
+
+    def __enter__(self):
+        self.at_the_end = contextlib.ExitStack()
+        return self
+
+    def __exit__(self, *error):
+        return self.at_the_end.__exit__(*error)
+
+    def say(self, text):
+        if not self.args.quiet:
+            print(text, flush=True)
+
+    def data(self):
+        """MNIST -> (train, test)."""
+        train, test = mc.data.load_mnist(self.args.data, progress=not self.args.quiet)
+        self.say(f"data:     {train.source}\n          {len(train):,} training digits, {len(test):,} test digits")
+        return train, test
+
+    def begin(self, net, loss, train):
+        """Say what will be trained, and how; take the directory of the results."""
+        args, recipe = self.args, self.recipe
+        self.say(f"recipe:   {args.recipe} ({recipe.about})")
+        loss_name = f"map loss with j {args.j:g}" if args.loss == "map" else f"{args.loss} loss"
+        self.say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {loss_name}, "
+                 f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, "
+                 f"weight decay {args.weight_decay:g}, seed {args.seed}"
+                 f"{', digits distorted anew in every epoch' * args.distort}")  # fmt: skip
+        if args.resume:
+            self.say(f"resumed:  {where_it_stands(args)}")
+        self.say(f"\n{net.summary(INPUT_SHAPE)}\n")
+        self.untrained = mc.training.evaluate(net, train.subset(slice(OF_THE_START)), loss).loss
+        self.output = self.at_the_end.enter_context(results_directory(args.output))
+        self.checkpoint, self.history_file = self.output / "checkpoint.npz", self.output / "history.jsonl"
+
+    def how(self):
+        """Arguments of ``fit``: where it keeps what, how much it shows, and how many threads share the work."""
+        return {
+            "threads": self.args.threads, "checkpoint": self.checkpoint, "history": self.history_file,
+            "resume": self.args.resume, "config": {name: getattr(self.args, name) for name in SETTINGS},
+            "progress": not self.args.quiet, "on_epoch": lambda record: stop_if_lost(record, self.untrained),
+        }  # fmt: skip
+
+    def stopped(self, history):
+        """Say how to go on -> the exit status, as a shell says of what a signal has ended: 130 for Ctrl-C."""
+        with contextlib.suppress(OSError):  # a closed terminal is one of the reasons to stop
+            print(f"stopped in epoch {len(history) + 1} of {self.args.epochs}; to go on:\n"
+                  f"    {self.called} --resume {self.checkpoint}", file=sys.stderr, flush=True)  # fmt: skip
+        return 128 + history.signal
+
+    def finish(self, net, test, result, history):
+        """The confusion matrix, the test error, where everything lies, and the pictures."""
+        self.say("\nconfusion matrix of the test digits (rows: true digit, columns: predicted)")
+        self.say(f"{confusion_table(result.confusion)}\n")
+        comparable = " (on the sample: not comparable with MNIST's)" if test.is_sample else ""
+        wrong = f"{result.errors:,} of {result.count:,} wrong"
+        print(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", flush=True)
+        for name, path in (("checkpoint", self.checkpoint), ("history", self.history_file)):
+            if path.exists():
+                self.say(f"{name + ':':12}{path}")
+        if not self.args.no_plots:
+            try:
+                for number, path in enumerate(draw(net, test, result, history, self.output, self.augment)):
+                    self.say(f"{'' if number else 'pictures:':12}{path}")
+            except ImportError as error:
+                self.say(f"pictures:   none; {error}")
+        return 0
+
+
+def where_it_stands(args):
+    """What a resumed run begins with, in words."""
+    epoch, batch = (args.progress[name] for name in ("epoch", "batch"))
+    text = f"from {args.resume}, {epoch} of {args.epochs} epochs done"
+    if epoch >= args.epochs:
+        return f"{text}: training is complete, --epochs N would go on to N"
+    return f"{text} and {batch} batches of the next" if batch else text
+
+
+def stop_if_lost(record, untrained):
+    """Raise DivergedError if training has made things worse.
+
+    The squashing functions keep a loss finite however large the weights grow; but then every unit is
+    saturated, gradients vanish and nothing is learnt any more.
+    """
+    if record["train_loss"] > 1.5 * untrained:
+        raise mc.errors.DivergedError(
+            f"the mean loss of epoch {record['epoch']} is {record['train_loss']:.4g}, up from {untrained:.4g} before "
+            "training: the weights have run away; try a smaller --lr"
+        )
+
+
+def confusion_table(confusion):
+    width = max(5, len(str(confusion.max())) + 1)
+    lines = ["     " + "".join(f"{digit:{width}}" for digit in range(len(confusion)))]
+    lines += [f"{digit:5}" + "".join(f"{count:{width}}" for count in row) for digit, row in enumerate(confusion)]
+    return "\n".join(lines)
