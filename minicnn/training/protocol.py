@@ -42,6 +42,18 @@ def check_dataset(name, dataset):
         raise ValueError(f"{name}: labels must have shape ({len(images)},) to go with images, got {labels.shape}")
 
 
+def check_labels(name, dataset, network):
+    """ValueError for labels that a network whose classes are known has no class for."""
+    classes, highest = getattr(network, "classes", None), int(dataset.labels.max())
+    if classes is not None and highest >= len(classes):
+        lowest, of = int(dataset.labels.min()), getattr(dataset, "name", name)
+        what = f"make it with classes={name}.classes, or with their number, as in lenet5(classes={highest + 1})"
+        if (lowest, highest) == (1, len(classes)):
+            what = "labels that begin at 1 must be made to begin at 0: labels - 1"
+        raise ValueError(f"{name}: labels must lie in 0..{len(classes) - 1}, got {highest} in {of}: the network tells "
+                         f"{len(classes)} classes apart; {what}")  # fmt: skip
+
+
 def check_config(config):
     """TypeError or ValueError unless ``config`` is a mapping, or None, that JSON can hold."""
     if not isinstance(config, (Mapping, type(None))):
