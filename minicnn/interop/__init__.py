@@ -4,7 +4,8 @@ Nothing here imports PyTorch: a ``state_dict`` is a mapping from names to arrays
 ``onnx`` and ``safetensors`` are imported by the functions that need them.
 """
 
-from minicnn.interop.onnx_files import load_onnx, save_onnx, to_onnx
+from minicnn.interop.onnx_files import save_onnx, to_onnx
+from minicnn.interop.onnx_weights import load_onnx
 from minicnn.interop.pytorch import load_torch_state_dict, torch_state_dict
 from minicnn.interop.tensors import load_safetensors, save_safetensors
 

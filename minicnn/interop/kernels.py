@@ -31,10 +31,10 @@ def connected_kernels(layer: Conv2d, weight: Array, name: str) -> Array:
         return weight
     pairs, rest = _pairs(layer), np.array(weight)
     rest[pairs] = 0
-    if wrong := np.argwhere(rest.any(axis=(2, 3))).tolist():
+    for o, c in np.argwhere(rest.any(axis=(2, 3))).tolist():
         raise CheckpointError(
-            f"{name} is not 0 where this network connects nothing, as from map {wrong[0][1]} to map {wrong[0][0]}: "
-            "set those weights to 0, or make the network without that table of connections"
+            f"has {name} that is not 0 where this network connects nothing, as from map {c} to map {o}: set those "
+            "weights to 0, or make the network without that table of connections"
         )
     return weight[pairs]
 

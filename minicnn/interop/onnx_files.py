@@ -1,4 +1,4 @@
-"""A network as an ONNX model, and its weights back from the file.
+"""A network as an ONNX model.
 
 The model takes samples first, as ONNX's users expect: x ``(N, C, H, W)`` or ``(N, features)``, with any N, and gives
 "output" ``(N, outputs)``. Its numbers are float32, whatever the network's are, for many runtimes have no other. It
@@ -14,19 +14,17 @@ from typing import Any
 import numpy as np
 
 from minicnn.data.transforms import INK, Pixels
-from minicnn.errors import CheckpointError
-from minicnn.files import atomic_write, checked_path, open_file
+from minicnn.files import atomic_write
 from minicnn.interop import onnx_operators
-from minicnn.interop.kernels import connected_kernels
 from minicnn.interop.needs import needed
 from minicnn.interop.onnx_graph import Graph
-from minicnn.layers import Conv2d, Subsampling
 from minicnn.layers.checks import pair
 from minicnn.network import Sequential
+from minicnn.network.files import class_facts
 from minicnn.typing import FilePath, Pair, Shape
 
-COUNTS = "minicnn.counts"
-"""Metadata with what no graph of inference has a use for: a BatchNorm's number of batches."""
+FACTS = "minicnn"
+"""Metadata with what no graph has a place for: the names of the classes, a BatchNorm's number of batches."""
 
 
 def to_onnx(network: Sequential, input_shape: Sequence[int] | None = None, *, images: Pair | None = None,
@@ -63,7 +61,7 @@ def to_onnx(network: Sequential, input_shape: Sequence[int] | None = None, *, im
     if labels:
         outputs.append((_decided(graph, network, y, said), "int64", [n]))
     counts = {name: int(array) for name, array in network.named_buffers() if array.dtype.kind == "i"}
-    model = graph.model(inputs, outputs, {COUNTS: json.dumps(counts)} if counts else {})
+    model = graph.model(inputs, outputs, {FACTS: json.dumps({"counts": counts, **class_facts(network)})})
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -74,37 +72,6 @@ def save_onnx(network: Sequential, path: FilePath, input_shape: Sequence[int] | 
     contents = to_onnx(network, input_shape, images=images, labels=labels).SerializeToString()
     with atomic_write(path) as file:
         file.write(contents)
-
-
-def load_onnx(network: Sequential, path: FilePath) -> Sequential:
-    """Set every parameter and buffer from what ``save_onnx`` wrote of such a network; returns the network.
-
-    Raises CheckpointError, before anything is changed, for a damaged file, one that minicnn did not write (its names
-    would mean nothing here), and another network's.
-    """
-    onnx = needed("onnx", "an ONNX model")
-    path = checked_path("path", path)
-    try:
-        with open_file(path) as file:
-            model = onnx.load_model_from_string(file.read())
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such file") from None
-    except Exception as error:  # protobuf's DecodeError is no class that every version has in the same place
-        raise CheckpointError(f"{path} cannot be read as an ONNX model: {error}") from error
-    if model.producer_name != "minicnn":
-        raise CheckpointError(
-            f"{path} was written by {model.producer_name or 'an unknown program'}: only minicnn's own ONNX files name "
-            "weights as a network here does; mc.interop.load_torch_state_dict(network, arrays, names) takes any arrays"
-        )
-    try:
-        arrays = _arrays(network, model, onnx)
-        network.load_state_dict({name: a for name, a in arrays.items() if a is not None})
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
-    return network
-
-
-# ------------------------------------------------------------------------------------------------------- writing
 
 
 def _check_layers(network):
@@ -151,45 +118,3 @@ def _decided(graph, network, y, said):
     two = np.array([[0.0], [1.0]], np.float32)  # the second one is larger
     operator = "ArgMax" if int(network.decide(two)[0]) else "ArgMin"
     return graph.output(graph.node(operator, [y], "labels", axis=1, keepdims=0), "labels")
-
-
-# ------------------------------------------------------------------------------------------------------- reading
-
-
-def _arrays(network, model, onnx):
-    """{our name: array} from the model's constants and counts."""
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    counts = {item.key: item.value for item in model.metadata_props}.get(COUNTS, "{}")
-    try:
-        arrays = {name: np.array(count) for name, count in json.loads(counts).items()}
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"is damaged: {COUNTS} is no JSON of numbers: {error}") from None
-    layers = {path: layer for path, layer in network.walk()}
-    for name, own in network.state_dict().items():
-        if name in constants:
-            layer = layers.get(name.rpartition(".")[0])
-            arrays[name] = _array(name, constants[name], own, layer, onnx)
-    return arrays
-
-
-def _array(name, tensor, own, layer, onnx):
-    """The array of a constant, in the form that ``state_dict`` has it."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise CheckpointError(f"is damaged: {name} lies in another file, where minicnn puts nothing")
-    try:
-        array = onnx.numpy_helper.to_array(tensor)
-    except Exception as error:
-        raise CheckpointError(f"is damaged: {name} cannot be read: {error}") from error
-    kind = name.rpartition(".")[2]
-    if isinstance(layer, Conv2d) and kind == "weight" and array.ndim == 4:
-        return _weight(name, array, layer)
-    if isinstance(layer, Subsampling) and kind == "coefficient" and array.ndim == 4:
-        if (array != array[:, :1, :1, :1]).any():
-            raise CheckpointError(f"is another network's: {name} is not one number a map")
-        return array[:, 0, 0, 0]
-    return array.reshape(own.shape) if array.size == own.size else array
-
-
-def _weight(name, array, layer):
-    whole = layer.out_channels, layer.in_channels // layer.groups, *layer.kernel_size
-    return connected_kernels(layer, array, name) if array.shape == whole else array

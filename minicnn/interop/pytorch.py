@@ -23,6 +23,7 @@ from minicnn.interop.kernels import connected_kernels, has_table, whole_weight
 from minicnn.layers import RBF, Conv2d, Layer, Parameter
 from minicnn.layers.parts import dotted, held
 from minicnn.network import Sequential
+from minicnn.network.files import apply, checked
 from minicnn.typing import Array, Shape
 
 Names = Mapping[str, str] | None
@@ -76,7 +77,10 @@ def load_torch_state_dict(network: Sequential, state_dict: Mapping[str, Any], na
     needed = entries(network, names)
     given = {str(name): _array(name, value) for name, value in state_dict.items()}
     check_shapes("state_dict", needed, {name: array.shape for name, array in given.items()})
-    network.load_state_dict(ours(needed, given))
+    try:
+        apply(network, checked(network, ours(needed, given)))
+    except CheckpointError as error:
+        raise CheckpointError(f"state_dict {error}") from None
     return network
 
 
@@ -107,7 +111,8 @@ def ours(needed: list[Entry], given: Mapping[str, Array]) -> dict[str, Array]:
     arrays = {}
     for entry in needed:
         if entry.fixed:
-            _check_fixed(entry, given.get(entry.theirs))
+            if entry.theirs in given:
+                check_prototypes(entry.layer, given[entry.theirs], entry.theirs)
         elif isinstance(entry.layer, Conv2d) and entry.own_name == "weight" and has_table(entry.layer):
             arrays[entry.ours] = connected_kernels(entry.layer, given[entry.theirs], entry.theirs)
         else:
@@ -186,11 +191,13 @@ def _array(name: Any, value: Any) -> Array:
         raise CheckpointError(f"state_dict[{name!r}] is no array of numbers: {error}") from None
 
 
-def _check_fixed(entry: Entry, given: Array | None) -> None:
-    if given is not None and not np.array_equal(given.astype(entry.array.dtype), entry.array):
+def check_prototypes(layer: Any, given: Array, name: str) -> None:
+    """CheckpointError unless the prototypes that came along are those of an RBF layer, in its number type."""
+    own = layer.backend.to_numpy(layer.prototypes)
+    if given.dtype.kind != "f" or not np.array_equal(given.astype(own.dtype), own):
         raise CheckpointError(
-            f"{entry.theirs} are not this network's: distances from them mean other classes. "
-            "Make the network with mc.RBF of those prototypes, or leave them out to keep its own"
+            f"holds other {name} than this network's: distances from them mean other classes. Make the network with "
+            "mc.RBF of those prototypes, or leave them out to keep its own"
         )
 
 

@@ -1,17 +1,23 @@
 """From images to labels. Methods of ``Sequential``: the first argument is the network."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from minicnn.compiled import prediction
 from minicnn.errors import DivergedError
 from minicnn.layers.checks import MASKED, positive
 from minicnn.layers.parts import evaluating
+from minicnn.typing import Array
+
+if TYPE_CHECKING:
+    from minicnn.network.network import Sequential
 
 BATCH_SIZE = 500
 """How many images go through the layers at once: enough to keep a GPU busy, few enough for any memory."""
 
 
-def predict(network, images, batch_size=None):
+def predict(network: "Sequential", images: Array, batch_size: int | None = None) -> Array:
     """The label of every image, a NumPy array (N,); arguments and errors as of ``outputs``.
 
     Raises DivergedError where outputs are no numbers: the network has run away, and a label would mean nothing.
@@ -19,7 +25,7 @@ def predict(network, images, batch_size=None):
     return decisions(network, network.outputs(images, batch_size))
 
 
-def decisions(network, outputs):
+def decisions(network: Any, outputs: Array) -> Array:
     """The labels that ``outputs`` (outputs, N) stand for; DivergedError for NaN."""
     if wrong := int(network.backend.xp.isnan(outputs).any(axis=0).sum()):
         raise DivergedError(f"the network's outputs are NaN for {wrong:,} of {outputs.shape[-1]:,} images: its weights "
@@ -27,12 +33,14 @@ def decisions(network, outputs):
     return network.backend.to_numpy(network.decide(outputs))
 
 
-def outputs(network, images, batch_size=None):
+def outputs(
+    network: "Sequential", images: Array, batch_size: int | None = None, *, threads: int | None = None
+) -> Array:
     """What the network, in evaluation mode, says of every image: ``(outputs, N)`` on its backend.
 
     images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how many go
     through the layers at once (by default many images go through compiled loops instead, in threads, with the same
-    result but for rounding), or all where a layer must see its whole batch.
+    result but for rounding), or all where a layer must see its whole batch; threads: how many, by default all cores.
 
     Raises ValueError for images of another shape, none, or one with a pixel that is not finite.
     """
@@ -49,13 +57,13 @@ def outputs(network, images, batch_size=None):
         raise ValueError("images must be finite, got NaN or an infinite pixel")
     with evaluating(network):
         if batch_size is None and images.ndim == 3:
-            said = prediction.outputs(network, images)
+            said = prediction.outputs(network, images, threads)
             if said is not None:
                 return said
         return _layer_by_layer(network, images, batch_size or BATCH_SIZE)
 
 
-def _layer_by_layer(network, images, batch_size):
+def _layer_by_layer(network: "Sequential", images: Array, batch_size: int) -> Array:
     count = len(images) if images.ndim == 3 else images.shape[-1]
     if any(layer.whole_batch for _, layer in network.walk()):
         batch_size = count
@@ -67,7 +75,7 @@ def _layer_by_layer(network, images, batch_size):
     return network.backend.xp.concatenate(batches, axis=-1)
 
 
-def input(network, images):
+def input(network: "Sequential", images: Array) -> Array:
     """Images as ``forward`` takes them: uint8 (N, H, W) are preprocessed, all are moved to the backend.
 
     Raises TypeError for images (N, H, W) where the network has no preprocess=.

@@ -130,7 +130,7 @@ def test_weights_come_back_bit_by_bit(tmp_path, name):
 def test_another_networks_file_changes_nothing(tmp_path):
     save_onnx(mc.models.lenet_modern(rng=0), tmp_path / "net.onnx", (1, 28, 28))
     network = mc.models.lenet5(rng=0)
-    with pytest.raises(CheckpointError, match=r"net\.onnx: .* another architecture: C1\.weight, .* missing"):
+    with pytest.raises(CheckpointError, match=r"net\.onnx is of another architecture: C1\.weight, .* missing"):
         load_onnx(network, tmp_path / "net.onnx")
     assert equal(network, mc.models.lenet5(rng=0))
 
@@ -154,11 +154,15 @@ def array(tensor, values):
     (changed(lambda m, t: setattr(t["C1.bias"], "data_location", 1)), r"damaged: C1\.bias lies in another file"),
     (changed(lambda m, t: array(t["C1.bias"], np.ones(5))), r"C1\.bias is \(5,\), this network has \(6,\)"),
     (changed(lambda m, t: array(t["F6.bias"], np.full(84, np.inf))), r"F6\.bias are not finite"),
-    (changed(lambda m, t: array(t["C3.weight"], np.ones((16, 6, 5, 5)))), r"C3\.weight is not 0 where"),
+    (changed(lambda m, t: array(t["C3.weight"], np.ones((16, 6, 5, 5)))), r"C3\.weight that is not 0 where"),
     (changed(lambda m, t: array(t["C3.weight"], np.ones((16, 5, 5, 5)))), r"C3\.weight is \(16, 5, 5, 5\)"),
     (changed(lambda m, t: array(t["S2.coefficient"], np.arange(24).reshape(6, 1, 2, 2))), r"not one number a map"),
-    (changed(lambda m, t: onnx.helper.set_model_props(m, {"minicnn.counts": "[1"})), "damaged: minicnn.counts is no"),
-    (changed(lambda m, t: onnx.helper.set_model_props(m, {"minicnn.counts": '"a"'})), "damaged: minicnn.counts is no"),
+    (changed(lambda m, t: array(t["output.prototypes"], np.ones((10, 84)))), r"holds other output\.prototypes than"),
+    (changed(lambda m, t: onnx.helper.set_model_props(m, {"minicnn": "[1"})), "damaged: its facts cannot be read"),
+    (changed(lambda m, t: onnx.helper.set_model_props(m, {"minicnn": "[1]"})), "damaged: its facts must be a mapping"),
+    (changed(lambda m, t: onnx.helper.set_model_props(m, {})), "damaged: its facts cannot be read"),
+    (changed(lambda m, t: onnx.helper.set_model_props(m, {"minicnn": '{"counts": {}, "classes": 3}'})),
+     "damaged: its classes must be a list of names, got 3"),
 ])  # fmt: skip
 def test_a_damaged_file_changes_nothing(tmp_path, wrong, words):
     network = mc.models.lenet5(rng=0)
@@ -193,6 +197,13 @@ def test_what_is_no_file_is_refused(tmp_path):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(CheckpointError, match="pipe cannot be read"):
             load_onnx(mc.models.lenet5(), tmp_path / "pipe")
+
+
+def test_the_names_of_the_classes_come_along(tmp_path):
+    save_onnx(mc.models.lenet5("ABC", rng=0), tmp_path / "a.onnx")
+    assert load_onnx(mc.models.lenet5("ABC"), tmp_path / "a.onnx").classes == ("A", "B", "C")
+    with pytest.raises(CheckpointError, match=r"a\.onnx tells 3 classes apart \(A, B, C\), this network 10"):
+        load_onnx(mc.models.lenet5(), tmp_path / "a.onnx")
 
 
 # ---------------------------------------------------------------------------------------------------- refusals
@@ -252,4 +263,4 @@ def test_a_single_layer_is_no_network():
 def test_counts_of_batches_are_facts_of_the_file():
     model = to_onnx(networks()["many"][0], (2, 11, 11))
     (fact,) = model.metadata_props
-    assert set(json.loads(fact.value).values()) == {7} and fact.key == "minicnn.counts"
+    assert fact.key == "minicnn" and set(json.loads(fact.value)["counts"].values()) == {7}

@@ -39,9 +39,16 @@ def test_names_as_of_the_module_and_halves_of_another_writer(tmp_path):
     assert np.array_equal(network["C1"].weight.value, halves["features.0.weight"].astype("float32"))
 
 
-def contents(arrays):
+def test_the_names_of_the_classes_come_along(tmp_path):
+    save_safetensors(mc.models.lenet5("ABC", rng=0), tmp_path / "a.safetensors")
+    unnamed = mc.models.lenet5("ABC")
+    unnamed.classes = None
+    assert load_safetensors(unnamed, tmp_path / "a.safetensors").classes == ("A", "B", "C")
+
+
+def contents(arrays, **facts):
     """A .safetensors file by hand: the length of its header, the header, the numbers."""
-    header, data = {}, b""
+    header, data = {"__metadata__": facts}, b""
     for name, (kind, shape, numbers) in arrays.items():
         header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(numbers)]}
         data += numbers
@@ -62,6 +69,8 @@ LINEAR = {"0.weight": ("F32", [1, 2], bytes(8)), "0.bias": ("F32", [1], bytes(4)
     (contents({**LINEAR, "0.bias": ("I64", [1], bytes(8))}), r"0\.Linear\.bias must hold real numbers"),
     (contents({**LINEAR, "0.bias": ("F32", [2], bytes(8))}), r"is another model's: 0\.bias is \(2,\), this .* \(1,\)"),
     (contents({"0.bias": LINEAR["0.bias"]}), r"is another model's: missing: 0\.weight \(1, 2\)"),
+    (contents(LINEAR, producer="minicnn", classes="[1"), "is damaged: its classes cannot be read"),
+    (contents(LINEAR, producer="minicnn", classes="[1, 2]"), "is damaged: its classes must be names, got 1"),
     (contents({**LINEAR, "0.bias": ("F32", [1], struct.pack("<f", float("nan")))}), "are not finite"),
 ])  # fmt: skip
 def test_a_file_that_does_not_fit_is_refused_before_anything_changes(tmp_path, wrong, words):
