@@ -14,6 +14,7 @@ from minicnn.errors import MinicnnError
 
 COMMANDS = {
     "train": ("minicnn.cli.train", "train LeNet-5 on MNIST; needs no argument"),
+    "export": ("minicnn.cli.export", "write a trained network for PyTorch, ONNX and others"),
     "draw": ("minicnn.page.__main__", "draw a digit and watch LeNet-5 read it, in the browser"),
     "exercises": ("minicnn.exercises.__main__", "check the exercises, or copy them to a folder"),
 }
