@@ -11,6 +11,7 @@ from minicnn.cli.train.pictures import draw
 from minicnn.cli.train.places import results_directory
 from minicnn.data.classes import listed
 from minicnn.models.lenet5 import INPUT_SHAPE
+from minicnn.terminal import fitted
 from minicnn.training.recipes import RECIPES
 
 OF_THE_START = 500
@@ -42,9 +43,9 @@ class Job:
     def __exit__(self, *error):
         return self.at_the_end.__exit__(*error)
 
-    def say(self, text):
-        if not self.args.quiet:
-            print(text, flush=True)
+    def say(self, text, always=False):
+        if always or not self.args.quiet:
+            print(fitted(text, sys.stdout, indent=" " * 10), flush=True)
 
     def data(self):
         """(train, test): what --data names, or MNIST."""
@@ -89,7 +90,7 @@ class Job:
         self.say(f"\n{confusion_words(result.confusion, test.classes, f'test images of {test.name}')}\n")
         comparable = " (on the sample: not comparable with MNIST's)" if test.is_sample else ""
         wrong = f"{result.errors:,} of {result.count:,} wrong"
-        print(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", flush=True)
+        self.say(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", always=True)
         for name, path in (("checkpoint", self.checkpoint), ("history", self.history_file)):
             if path.exists():
                 self.say(f"{name + ':':12}{path}")
