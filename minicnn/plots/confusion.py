@@ -4,7 +4,7 @@ import numpy as np
 
 from minicnn.plots.canvas import GREY, WIDE, named, sheet
 
-ROOM_FOR = 16
+ROOM_FOR = 24
 """So many classes fit on a projector's whole picture; for more of them the picture grows."""
 
 SLANTED = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
@@ -33,7 +33,7 @@ def confusion_matrix(confusion, path, classes=None, what="images"):
             on_diagonal = true == predicted
             if cell or on_diagonal:
                 dark = not on_diagonal and cell > 0.6 * most
-                axes.text(predicted, true, f"{cell:,}", ha="center", va="center", fontsize=14,
+                axes.text(predicted, true, f"{cell:,}", ha="center", va="center", fontsize=13,
                           color="white" if dark else GREY if on_diagonal else "black",
                           weight="normal" if on_diagonal else "bold")  # fmt: skip
         axes.set(xlabel="predicted label", ylabel="true label")
