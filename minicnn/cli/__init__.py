@@ -18,6 +18,7 @@ from minicnn.terminal import fitted
 COMMANDS = {
     "train": ("minicnn.cli.train", "train LeNet-5 on MNIST; needs no argument"),
     "predict": ("minicnn.cli.predict", "read picture files: what each shows, and how far each class is"),
+    "export": ("minicnn.cli.export", "write a trained network for PyTorch, ONNX and others"),
     "draw": ("minicnn.page.__main__", "draw a digit and watch LeNet-5 read it, in the browser"),
     "exercises": ("minicnn.exercises.__main__", "check the exercises, or copy them to a folder"),
     "info": ("minicnn.cli.info", "what computes here; to be pasted into a bug report"),

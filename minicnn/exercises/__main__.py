@@ -133,7 +133,7 @@ def parse(arguments, prog):
     parser.add_argument("--strict", action="store_true", help="for grading: minicnn itself does not count as an "
                         "answer, and the cases are new ones")  # fmt: skip
     parser.add_argument("--time-limit", type=seconds, default=TIME_LIMIT, metavar="S",
-                        help="seconds that one exercise may take (default: %(default)g)")  # fmt: skip
+                        help="seconds that one exercise may compute (default: %(default)g)")  # fmt: skip
     args = parser.parse_args(arguments)
     if args.hint and not args.only:
         parser.error("--hint needs --only N: which exercise?")
