@@ -1,11 +1,14 @@
 """Which samples go together in a training step."""
 
 import operator
+from collections.abc import Iterator
 
 import numpy as np
 
+from minicnn.typing import Array, Seed
 
-def batch_indices(count, batch_size, rng=None):
+
+def batch_indices(count: int, batch_size: int, rng: Seed = None) -> Iterator[Array]:
     """Split the samples 0..count-1 into batches: an iterator over index arrays, every index in exactly one.
 
     All have ``batch_size`` indices but the last, which has what is left. rng: a numpy Generator (advanced by
@@ -17,7 +20,7 @@ def batch_indices(count, batch_size, rng=None):
     return (order[start : start + batch_size] for start in range(0, count, batch_size))
 
 
-def _at_least_one(name, value):
+def _at_least_one(name: str, value: int) -> int:
     try:
         number = operator.index(value)
     except TypeError:

@@ -22,6 +22,7 @@ from minicnn.data.catalogue import SETS
 from minicnn.data.idx import decode, decompress
 from minicnn.errors import DataFileError
 from minicnn.files import atomic_write
+from minicnn.terminal import is_terminal
 
 CONNECT_SECONDS = 5
 """How long a mirror may take to accept a connection, the look-up of its name included."""
@@ -147,7 +148,7 @@ def wrong_digest(digest, file):
 
 
 def fetch(url, file, most, seconds, progress=True):
-    """Write the bytes at ``url`` to an open file, with a progress bar on stderr.
+    """Write the bytes at ``url`` to an open file, with a progress bar on stderr if that is a terminal.
 
     Raises OSError, ValueError or HTTPException if the bytes don't arrive, arrive too slowly, or are more than ``most``.
     """
@@ -162,7 +163,7 @@ def fetch(url, file, most, seconds, progress=True):
                 if promised is not None and promised > most:
                     raise OSError(f"the server wants to send {promised:,} bytes; the file has at most {most:,}")
                 bar = tqdm(desc=url.rpartition("/")[2], total=promised, unit="B", unit_scale=True, leave=False,
-                           disable=not progress or sys.stderr is None)  # fmt: skip
+                           disable=not (progress and is_terminal(sys.stderr)))  # fmt: skip
                 with bar:
                     while piece := response.read1(PIECE):
                         file.write(piece)

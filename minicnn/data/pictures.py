@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from minicnn import sources
 from minicnn.data.drawing import SIDE, as_mnist, ink_of_picture
 from minicnn.errors import DataFileError
 
@@ -28,7 +29,7 @@ def read_grey(path):
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise ImportError(f"picture files need Pillow (pip install pillow): {error}") from error
+        raise ImportError(f"picture files need Pillow ({sources.pip_install('plot')}): {error}") from error
     name = getattr(path, "name", path)
     try:
         with warnings.catch_warnings(), Image.open(path) as picture:

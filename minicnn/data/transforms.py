@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+
+from minicnn.typing import Array, DType
 
 INK = np.iinfo(np.uint8).max
 """The byte of a pixel full of ink; 0 is background."""
@@ -23,7 +26,7 @@ class Pixels:
     ink: float
     size: int | None = None
 
-    def __call__(self, images, dtype="float32"):
+    def __call__(self, images: Array, dtype: DType = "float32") -> Array:
         images = np.asarray(images)
         if images.dtype != np.uint8:
             raise TypeError(f"images must be uint8, got {images.dtype}")
@@ -41,7 +44,7 @@ class Pixels:
 
 
 @lru_cache
-def _table(background, ink, dtype):
+def _table(background: float, ink: float, dtype: np.dtype[Any]) -> Array:
     """What each of the 256 bytes becomes."""
     if dtype.kind != "f":
         raise TypeError(f"dtype must be a floating-point type, got {dtype}")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from minicnn.exercises.exercise import Exercise
 from minicnn.exercises.mistakes import likely_mistake, same, wrong_shape
-from minicnn.exercises.sandbox import OUTPUT_LIMIT, TIME_LIMIT, run
+from minicnn.exercises.sandbox import OUTPUT_LIMIT, PATIENCE, START_LIMIT, TIME_LIMIT, run
+from minicnn.typing import FilePath
 
 PASSED, WRONG, UNFINISHED, NOT_STARTED, MISSING = "passed", "wrong", "unfinished", "not started", "missing"
 DIGITS = 17
@@ -25,13 +27,13 @@ class Verdict:
     "dtype", "changed", "unwritten", "time", "output", "crash", "engine", or a kind of student.py's. uses_engine:
     whether the file has brought minicnn itself in. printed: the beginning of what the code printed."""
 
-    exercise: object
+    exercise: Exercise
     status: str
     reason: str = ""
     message: str = ""
     likely: str = ""
     array: str = ""
-    index: tuple | None = None
+    index: tuple[int, ...] | None = None
     expected: float | None = None
     got: float | None = None
     line: int | None = None
@@ -41,7 +43,7 @@ class Verdict:
     seconds: float = 0.0
 
 
-def check(exercise, folder, time_limit=TIME_LIMIT, strict=False):
+def check(exercise: Exercise, folder: FilePath, time_limit: float = TIME_LIMIT, strict: bool = False) -> Verdict:
     """Judge the file in ``folder`` that is to solve ``exercise`` -> Verdict.
 
     strict: a file that brings minicnn in does not pass, and cannot import it; the cases are drawn with a secret seed.
@@ -51,7 +53,7 @@ def check(exercise, folder, time_limit=TIME_LIMIT, strict=False):
     path = Path(folder) / exercise.file
     if not path.is_file():
         return Verdict(exercise, MISSING, "missing file",
-                       f"{exercise.file} is not in {folder}: copy it there again from minicnn's examples/exercises")
+                       f"{exercise.file} is not in {folder}: minicnn exercises --copy brings a new one")
     names_engine = mentions_engine(path)
     result = run(exercise, path, time_limit, engine=not strict)
     uses_engine = names_engine or bool(result.report and result.report.get("uses_engine"))
@@ -128,7 +130,13 @@ def answers(exercise):
 def ended(result, time_limit):
     """Why there is no report."""
     if result.stopped == "time":
-        return wrong("time", f"it was still running after {time_limit:g} seconds: does every loop end?")
+        return wrong("time", f"it was still computing after {time_limit:g} seconds: does every loop end?")
+    if result.stopped == "wait":
+        return wrong("time", f"it had not ended after {PATIENCE * time_limit:g} seconds: does every loop end, does it "
+                     "sleep or wait for something?")  # fmt: skip
+    if result.stopped == "start":
+        return wrong("time", f"Python and NumPy had not started after {START_LIMIT:g} seconds: try again when the "
+                     "machine is less busy")  # fmt: skip
     if result.stopped == "output":
         return wrong("output", f"it printed more than {OUTPUT_LIMIT:,} characters and was stopped: is there a print in "
                      "a loop?")  # fmt: skip

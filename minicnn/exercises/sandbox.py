@@ -20,7 +20,11 @@ from pathlib import Path
 import numpy as np
 
 TIME_LIMIT = 10.0
-"""Seconds for one exercise; a right answer needs a fraction of one."""
+"""Seconds that one exercise may compute; a right answer needs a fraction of one."""
+PATIENCE = 4 if hasattr(signal, "setitimer") else 1
+"""So many times that by the clock on the wall, for code that sleeps. Windows has no other limit."""
+START_LIMIT = 120.0
+"""Seconds until Python and NumPy must be there, which no student's code can hurry."""
 OUTPUT_LIMIT = 1_000_000
 """Bytes that a file may print before it is stopped."""
 MEMORY_LIMIT = 4 * 2**30
@@ -35,8 +39,9 @@ ENGINE = Path(__file__).resolve().parents[2]
 @dataclass(frozen=True)
 class Run:
     """report: what student.py wrote (see there), or None if it did not come to that; results: {name: array} of each
-    finished case; printed: the beginning of what the code printed; stopped: "", "time" or "output"; status: the
-    process's exit status, negative for a signal; where: the line in the student's file it was in when it was
+    finished case; printed: the beginning of what the code printed; stopped: "", "time" (it computed for too long),
+    "wait" (it did not end, whatever it did), "start" or "output"; status: the process's exit status, negative for a
+    signal; where: the line in the student's file it was in when it was
     stopped or crashed, or None; seconds: how long it ran."""
 
     report: dict | None
@@ -72,7 +77,7 @@ def write_task(folder, exercise, path, time_limit, engine):
         numbers.append({name: value for name, value in shown.items() if name not in arrays})
     task = {
         "file": str(path), "steps": [asdict(step) for step in exercise.steps], "numbers": numbers,
-        "say_where_at": time.time() + 0.9 * time_limit, "memory": MEMORY_LIMIT,
+        "seconds": time_limit, "patience": PATIENCE * time_limit, "memory": MEMORY_LIMIT,
         "engine": str(ENGINE) if engine else None,
     }  # fmt: skip
     (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
@@ -90,16 +95,20 @@ def execute(folder, path, time_limit):
     printed, too_much = bytearray(), threading.Event()
     reader = threading.Thread(target=drain, args=(process.stdout, printed, too_much), daemon=True)
     reader.start()
-    deadline, stopped = time.monotonic() + time_limit, ""
+    late, deadline, stopped = "start", time.monotonic() + START_LIMIT, ""
     try:
         while process.poll() is None:
-            stopped = "output" if too_much.is_set() else "time" if time.monotonic() > deadline else ""
+            if late == "start" and (folder / "begun").exists():
+                late, deadline = "wait", time.monotonic() + PATIENCE * time_limit
+            stopped = "output" if too_much.is_set() else late if time.monotonic() > deadline else ""
             if stopped:
                 break
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.02)
     finally:  # also when the user presses Ctrl-C
         kill(process)
+    if not stopped and hasattr(signal, "SIGPROF") and process.returncode == -signal.SIGPROF:
+        stopped = "time"
     reader.join(2)  # a child of the student's that has got away may keep the pipe open
     return stopped, process.returncode, bytes(printed[:KEPT]).decode("utf-8", errors="replace")
 

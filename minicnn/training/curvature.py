@@ -1,13 +1,17 @@
 """How strongly the loss bends along each parameter: h for ``minicnn.optim.StochasticDiagonalLM``."""
 
+from typing import Any
+
 from minicnn import losses
 from minicnn.layers.parts import evaluating
+from minicnn.network import Sequential
+from minicnn.typing import Array
 
 PART = 100
 """How many samples go through the layers at once: im2col's columns of more would take much memory."""
 
 
-def curvature(network, loss, images, labels):
+def curvature(network: Sequential, loss: Any, images: Array, labels: Array) -> Array:
     """h, the Gauss-Newton diagonal d²E/dw_k² of the samples' loss, in the order of the parameter vector.
 
     Takes the samples forwards, then their gradients backwards (what the outputs bend needs them), then their
@@ -15,7 +19,8 @@ def curvature(network, loss, images, labels):
 
     images: uint8 (N, H, W); labels: (N,).
     """
-    h, count = 0, len(labels)
+    h: Any = 0
+    count = len(labels)
     losses.on(loss, network.backend)
     with evaluating(network):
         size = count if any(layer.whole_batch for _, layer in network.walk()) else PART

@@ -1,9 +1,15 @@
 """What happened in every epoch: one JSON line each."""
 
 import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 from minicnn.errors import CheckpointError
 from minicnn.files import atomic_write, open_file
+from minicnn.typing import FilePath, Self
+
+Record: TypeAlias = dict[str, Any]
+"""What ``fit`` says of an epoch."""
 
 
 class History:
@@ -13,28 +19,29 @@ class History:
     signal (None: nobody did).
     """
 
-    def __init__(self, path=None, records=()):
+    def __init__(self, path: FilePath | None = None, records: Iterable[Record] = ()) -> None:
         self.path = path
         self.records = list(records)
         self.interrupted, self.signal = False, None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.records)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Record:
         return self.records[index]
 
-    def append(self, record):
+    def append(self, record: Record) -> None:
+        """Take an epoch's record, and rewrite the file if there is one: an OSError if it cannot be written."""
         self.records.append(record)
         if self.path is not None:
             with atomic_write(self.path, "w") as file:
                 file.writelines(json.dumps(r) + "\n" for r in self.records)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: FilePath) -> Self:
         """Read what ``append`` wrote; an empty History where there is no file, CheckpointError for another."""
         try:
             with open_file(path) as file:

@@ -22,6 +22,7 @@ from minicnn.training.protocol import (
     check_loss,
     check_network,
     check_optimizer,
+    warn_of_loss,
 )
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
@@ -64,6 +65,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
             check_labels(name, dataset, network)
     check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
     check_loss(loss, network, train)
+    warn_of_loss(loss, network)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     places = Places(resume, checkpoint, history)
@@ -136,6 +138,7 @@ def epoch_line(record, epochs):
     text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  train loss {record['train_loss']:.4f}"
     if "test_error" in record:
         text += f"  test loss {record['test_loss']:.4f}  test error {record['test_error']:.2%}"
+    text += f"  {record['seconds']:.1f} s"
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"
-    return f"{text}  {record['seconds']:.1f} s"
+    return text

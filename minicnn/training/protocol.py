@@ -15,9 +15,11 @@
 import copy
 import json
 import numbers
+import warnings
 from collections.abc import Mapping
 
 from minicnn import losses, optim
+from minicnn.layers import RBF
 from minicnn.layers.parts import evaluating
 from minicnn.network import Sequential
 
@@ -71,6 +73,22 @@ def check_loss(loss, network, dataset):
         raise ValueError(f"loss.reduction must be 'mean' or 'sum', got {loss.reduction!r}")
     if type(loss).__module__ != losses.__name__:
         _try(losses.on(copy.deepcopy(loss), network.backend), network, dataset)
+
+
+def warn_of_loss(loss, network):
+    """A UserWarning where a loss for logits meets distances: it would make the right class the farthest.
+
+    Softmax cross-entropy raises the output of the right class, and of an RBF layer's outputs the smallest wins: the
+    training goes smoothly, to an error of 100 %.
+    """
+    last = network.layers[-1] if network.layers else None
+    if isinstance(last, RBF) and isinstance(loss, losses.CrossEntropyLoss):
+        warnings.warn(
+            f"the network's outputs are distances ({last.describe()}: the smallest wins), {type(loss).__name__} is for "
+            "logits (the largest wins): this trains to an error of 100 %. For distances there are losses.RBFLoss(), "
+            "equation 8 of the paper, and losses.MAPLoss(), equation 9 and softmax",
+            UserWarning, stacklevel=3,
+        )  # fmt: skip
 
 
 def _try(loss, network, dataset):

@@ -224,16 +224,19 @@ def test_a_cache_that_cannot_be_written_is_no_reason_to_go_without(server, mirro
     assert f"just downloaded from 127.0.0.1 and not kept, since {cache} cannot be written: " in train.source
 
 
-def test_progress_shows_on_stderr_only_when_asked_for(server, mirrors, cache, capsys, monkeypatch):
+def test_progress_shows_on_stderr_only_when_asked_for_and_bars_on_a_terminal_only(
+        server, mirrors, cache, capsys, monkeypatch):  # fmt: skip
     mirrors(server.mirror("a"))
     load_mnist(progress=False)
     assert capsys.readouterr() == ("", "")
-    for path in cache.iterdir():
-        path.unlink()
-    load_mnist()
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert f"downloading MNIST to {cache}" in shown.err and f"{NAMES[0]}.gz: " in shown.err
+    for terminal in (False, True):
+        for path in cache.iterdir():
+            path.unlink()
+        monkeypatch.setattr(sys.stderr, "isatty", lambda shown=terminal: shown)
+        load_mnist()
+        said = capsys.readouterr()
+        assert said.out == "" and f"downloading MNIST to {cache}" in said.err
+        assert (f"{NAMES[0]}.gz: " in said.err) == ("\r" in said.err) == terminal
 
 
 def test_reasons_are_short():

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minicnn.gradcheck import held
 from minicnn.gradcheck.differences import Element, slopes
 from minicnn.gradcheck.listening import listening
+from minicnn.typing import Array
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Evidence:
         return None if self.each is None else (self.each / self.dy).reshape(len(self.each), -1).sum(axis=1)
 
 
-def gather(comparison, wrong):
+def gather(comparison: Any, wrong: Array) -> Evidence:
     """The Evidence of a Comparison in whose elements marked in ``wrong`` (K,) the values disagree."""
     c, point = comparison, comparison.point
     host, is_input, each = point.subject.host, comparison.varied.is_input, None

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minicnn.gradcheck.hints.chain import inverted_mask, last_share, one_branch, only_diagonal, skipped, some_outputs
+from minicnn.gradcheck.hints.evidence import Evidence
 from minicnn.gradcheck.hints.normalisation import constant_statistics, from_another_factor
 from minicnn.gradcheck.hints.patterns import (
     factor,
@@ -23,7 +24,7 @@ LOOKS = (
 """The patterns, those of the whole array first; of two that fit, the first one is named."""
 
 
-def guess(evidence):
+def guess(evidence: Evidence) -> str:
     """The likely mistake in a few words, or "" if no pattern fits."""
     a, n = evidence.analytic, evidence.numeric
     if not evidence.wrong.any() or not np.isfinite(a).all() or not np.isfinite(n).all():
