@@ -8,10 +8,11 @@ import sys
 
 import minicnn as mc
 from minicnn.cli import ends
+from minicnn.cli.help import Paragraphs
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=Paragraphs)
     parser.add_argument("--data", metavar="DIR", help="directory with the MNIST files (default: as lenet5_mnist.py)")
     parser.add_argument("--epochs", type=int, default=50, help="default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=64, help="default: %(default)s")

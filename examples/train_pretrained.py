@@ -1,7 +1,8 @@
 """Make the trained LeNet-5 that comes with minicnn: its weights and the model card beside them.
 
 Trains on full MNIST with a fixed seed, takes the weights after the last pass (the test digits choose nothing), and
-writes lenet5.npz and lenet5.md. With --checkpoint it publishes what another run trained, with that run's settings.
+writes lenet5.npz and lenet5.md to a folder; only --publish puts them into the package. With --checkpoint it takes what
+another run trained, with that run's settings.
 """
 
 import argparse
@@ -11,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import minicnn as mc
+from minicnn.cli import ends
+from minicnn.cli.help import Paragraphs
 from minicnn.files import atomic_write
 from minicnn.models import pretrained
 from minicnn.serialization import load_npz, save_npz
@@ -154,7 +157,7 @@ def digit_line(digit, row):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=Paragraphs)
     add = parser.add_argument
     add("--data", metavar="DIR", help="directory with the four MNIST files (default: as lenet5_mnist.py)")
     add("--recipe", choices=RECIPES, default="long", help="as of lenet5_mnist.py (default: %(default)s)")
@@ -165,16 +168,14 @@ def parse(arguments):
     add("--threads", type=int, help="how many share each batch; the weights do not depend on it (default: all cores)")
     add("--checkpoint", type=Path, metavar="FILE", help="publish the network of this training checkpoint, with its "
         "settings as the recipe, instead of training one")  # fmt: skip
-    add("--output", type=Path, default=PACKAGE, metavar="DIR", help="where both files go (default: the package)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--output", type=Path, default=Path("pretrained"), metavar="DIR",
+                       help="where both files go (default: %(default)s)")  # fmt: skip
+    where.add_argument("--publish", dest="output", action="store_const", const=PACKAGE, help="replace the weights of "
+                       f"the package itself, in {PACKAGE}")  # fmt: skip
     add("--quiet", action="store_true", help="no progress bars")
     return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (mc.errors.MinicnnError, ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(ends(main))

@@ -22,6 +22,7 @@ import numpy as np
 
 from minicnn.errors import CheckpointError
 from minicnn.files import atomic_write, open_file
+from minicnn.foreign_files import foreign
 
 FORMAT = "minicnn-2"
 READABLE = ("minicnn-1", FORMAT)
@@ -58,6 +59,9 @@ def load_npz(path, check=None):
     CheckpointError for a file that is not what it should be, with words that go on from the file's name.
     """
     try:
+        with open_file(path) as file:
+            if words := foreign(path, file):
+                raise CheckpointError(words)
         with open_file(path) as file, zipfile.ZipFile(file) as archive:
             members = _members(archive, os.fstat(file.fileno()).st_size)
             if FACTS not in members:

@@ -23,8 +23,11 @@ def net():
 
 
 def make(arguments, monkeypatch):
+    """Run the script with these arguments -> its exit status."""
     monkeypatch.setattr(sys, "argv", ["train_pretrained.py", *map(str, arguments)])
-    runpy.run_path(str(EXAMPLES / "train_pretrained.py"), run_name="__main__")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(EXAMPLES / "train_pretrained.py"), run_name="__main__")
+    return end.value.code or 0
 
 
 def test_it_reads_the_samples_held_out_digits(net):
@@ -90,7 +93,7 @@ def test_the_script_makes_weights_and_card(tmp_path, monkeypatch, capsys):
     small_data(tmp_path / "data")
     arguments = ["--data", tmp_path / "data", "--epochs", 1, "--threads", 1, "--quiet"]
     for run in ("one", "two"):
-        make([*arguments, "--output", tmp_path / run], monkeypatch)
+        assert make([*arguments, "--output", tmp_path / run], monkeypatch) == 0
     assert "test error: " in capsys.readouterr().out
     assert sorted(file.name for file in (tmp_path / "one").iterdir()) == ["lenet5.md", "lenet5.npz"]
     for name in ("lenet5.md", "lenet5.npz"):  # a fixed seed, and nothing of the time or the place
@@ -115,11 +118,20 @@ def test_the_script_publishes_another_runs_network(tmp_path, monkeypatch):
     assert "| recipe | eta 0.0005 |" in text and "/home/me" not in text
 
 
-def test_the_package_gets_no_weights_but_mnists(tmp_path, monkeypatch):
+def test_the_package_gets_no_weights_but_mnists(tmp_path, monkeypatch, capsys):
     small_data(tmp_path)
     before = (FILES / "lenet5.npz").read_bytes()
-    with pytest.raises(SystemExit, match="must be trained on MNIST, not on data in MNIST's format"):
-        make(["--data", tmp_path, "--epochs", 1, "--quiet"], monkeypatch)
+    assert make(["--data", tmp_path, "--epochs", 1, "--quiet", "--publish"], monkeypatch) == 1
+    assert "must be trained on MNIST, not on data in MNIST's format" in " ".join(capsys.readouterr().err.split())
+    assert (FILES / "lenet5.npz").read_bytes() == before
+
+
+def test_the_package_keeps_its_weights_unless_asked(tmp_path, monkeypatch):
+    small_data(tmp_path / "data")
+    before = (FILES / "lenet5.npz").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    assert make(["--data", "data", "--epochs", 1, "--quiet"], monkeypatch) == 0
+    assert sorted(path.name for path in (tmp_path / "pretrained").iterdir()) == ["lenet5.md", "lenet5.npz"]
     assert (FILES / "lenet5.npz").read_bytes() == before
 
 

@@ -54,9 +54,14 @@ def helper(function):
 
 @functools.cache
 def part_of_another(kernel):
-    """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it."""
-    how = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "fastmath": kernel.targetoptions["fastmath"]}
-    return compiled(kernel.py_func, cache=False, **how)
+    """A kernel for compiled functions to call: quicker to compile, for Python cannot call it and nobody keeps it.
+
+    It becomes part of its callers (forceinline). Else the process that compiles would call the kernel as compiled by
+    itself, and one that loads the caller from the disk the copy in there, which LLVM has optimised once more: sums in
+    another order, so other bits.
+    """
+    how = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+    return compiled(kernel.py_func, cache=False, fastmath=kernel.targetoptions["fastmath"], **how)
 
 
 def specialised(function, name, **functions):

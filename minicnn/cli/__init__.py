@@ -6,16 +6,22 @@ the exit status, 0 or None where all went well; what it raises becomes one line 
 
 import argparse
 import importlib
+import logging
+import os
 import sys
 from pathlib import Path
 
 from minicnn import __version__, starting
 from minicnn.errors import MinicnnError
+from minicnn.terminal import fitted
 
 COMMANDS = {
     "train": ("minicnn.cli.train", "train LeNet-5 on MNIST; needs no argument"),
+    "predict": ("minicnn.cli.predict", "read picture files: what each shows, and how far each class is"),
+    "export": ("minicnn.cli.export", "write a trained network for PyTorch, ONNX and others"),
     "draw": ("minicnn.page.__main__", "draw a digit and watch LeNet-5 read it, in the browser"),
     "exercises": ("minicnn.exercises.__main__", "check the exercises, or copy them to a folder"),
+    "info": ("minicnn.cli.info", "what computes here; to be pasted into a bug report"),
 }
 """By name: the module, and what it does in a few words."""
 
@@ -45,13 +51,25 @@ def run(arguments):
     return 0
 
 
+class Warnings(logging.StreamHandler):
+    """What minicnn warns of, on stderr."""
+
+    def format(self, record):
+        return fitted(super().format(record), sys.stderr, indent="    ")
+
+
 def ends(command):
     """command() -> the exit status of a program; what a user can do something about is one line on stderr."""
     starting.ready()
+    if not (log := logging.getLogger("minicnn")).handlers:
+        log.addHandler(Warnings())
     try:
         return command()
-    except (MinicnnError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever reads has seen enough, as in "minicnn predict ... | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (MinicnnError, ImportError, ValueError, OSError) as error:
+        print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -130,5 +130,5 @@ def _compiled_anew(function, signature):
 @cache
 def _tell_once():
     log.warning(
-        "minicnn compiles its loops for this processor: some ten seconds the first time; Numba keeps them on disk"
+        "minicnn compiles its loops for this processor: ten seconds, only the first time"
     )

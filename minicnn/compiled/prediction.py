@@ -14,10 +14,11 @@ GPU_PART = 500
 """Images that keep a GPU busy."""
 
 
-def outputs(network, images):
+def outputs(network, images, threads=None):
     """An array ``(outputs, N)`` for uint8 images (N, H, W); None where layer by layer is as good, or all there is.
 
-    That is for few images, without Numba, and for layers or a preprocessing that are not the compiler's.
+    That is for few images, without Numba, and for layers or a preprocessing that are not the compiler's. threads: how
+    many share the images on the CPU, by default all cores.
     """
     on_gpu = network.backend.name == "cupy"
     if len(images) < WORTH or not (on_gpu or compiles_loops(network)) or needs_whole_batch(network, None, images):
@@ -26,7 +27,7 @@ def outputs(network, images):
         with network.backend.memory_errors():
             return _on_gpu(network, images)
     with Team() as team:
-        return Prediction(network, images, PART, team, thread_count()).run()
+        return Prediction(network, images, PART, team, thread_count(threads)).run()
 
 
 def _on_gpu(network, images):

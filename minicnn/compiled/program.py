@@ -93,7 +93,10 @@ class Program:
                 raise ValueError(f"the network's outputs must have shape (classes, N), got {(*x.shape[:-1], 'N')}")
             classes = len(x if known == "cross_entropy" else known[0].prototypes)
             if int(labels.max()) >= classes:
-                raise ValueError(f"labels must lie in 0..{classes - 1}, got {int(labels.max())}")
+                raise ValueError(
+                    f"labels must lie in 0..{classes - 1}, got {int(labels.max())}: the network has {classes} outputs, "
+                    f"one for each class; make it with as many classes as there are labels, as in lenet5(classes=N)"
+                )
         if known is None:
             self.join("loss", loss, x, d)
         elif known == "cross_entropy":

@@ -2,16 +2,25 @@
 
 import numpy as np
 
+from minicnn.data.classes import class_names, unnamed
+
 
 class Dataset:
-    """images ``(N, H, W)`` uint8, labels ``(N,)`` uint8, source: one line that says where they come from.
+    """images ``(N, H, W)`` uint8, labels ``(N,)`` uint8, and what they are.
 
-    is_sample: whether this is (part of) the small bundled sample, whose error is not comparable with MNIST's.
-    Labels may be given as any integers from 0 to 255. Raises TypeError or ValueError for anything else, and
-    where the two counts differ.
+    name: of the data set, for titles and messages; source: one line that says where it comes from; classes: what the
+    labels 0, 1, 2, ... stand for, as names, a text of characters or their number; without any, the numbers themselves
+    (at least the ten digits). is_sample: whether this is (part of) the small bundled sample, whose error is not
+    comparable with MNIST's.
+
+    Labels may be given as any integers from 0 to 255. Raises TypeError or ValueError for anything else, for a label
+    beyond the classes, and where the two counts differ.
+
+    >>> Dataset(np.zeros((3, 28, 28), "uint8"), [0, 1, 2], name="shapes", classes=["circle", "square", "star"])
+    <Dataset of 3 28x28 images, 3 classes: shapes, given arrays>
     """
 
-    def __init__(self, images, labels, source="given arrays", is_sample=False):
+    def __init__(self, images, labels, source="given arrays", is_sample=False, *, name=None, classes=None):
         images, labels = np.asarray(images), np.asarray(labels)
         if images.dtype != np.uint8:
             raise TypeError(f"images must be uint8, got {element_words(images)}")
@@ -24,6 +33,10 @@ class Dataset:
         if labels.size and not 0 <= labels.min() <= labels.max() <= 255:
             raise ValueError(f"labels must lie in 0..255, got {labels.min()}..{labels.max()}")
         self.images, self.labels = images, labels.astype(np.uint8, copy=False)
+        self.classes = unnamed(self.labels) if classes is None else class_names(classes)
+        if self.labels.size and self.labels.max() >= len(self.classes):
+            raise ValueError(beyond(self.labels, len(self.classes), "classes"))
+        self.name = "your images" if name is None else name
         self.source, self.is_sample = source, is_sample
 
     def __len__(self):
@@ -31,14 +44,26 @@ class Dataset:
 
     def __repr__(self):
         height, width = self.images.shape[1:]
-        return f"<Dataset of {len(self):,} {height}x{width} images: {self.source}>"
+        what = f"{len(self):,} {height}x{width} images, {len(self.classes)} classes"
+        whence = self.source if self.source.startswith(self.name) else f"{self.name}, {self.source}"
+        return f"<Dataset of {what}: {whence}>"
 
     def subset(self, indices):
         """The samples at ``indices`` (integers, a mask or a slice), from the same source."""
         try:
-            return Dataset(self.images[indices], self.labels[indices], self.source, self.is_sample)
+            images, labels = self.images[indices], self.labels[indices]
         except OverflowError:  # NumPy's word for an index that no array can have
             raise IndexError(f"indices must be below {len(self)}, got {indices!r}") from None
+        return Dataset(images, labels, self.source, self.is_sample, name=self.name, classes=self.classes)
+
+
+def beyond(labels, count, what):
+    """The words for labels that are too high for ``count`` classes or outputs (``what``), with the likeliest remedy."""
+    lowest, highest = int(labels.min()), int(labels.max())
+    text = f"labels must lie in 0..{count - 1} to go with {count} {what}, got {lowest}..{highest}"
+    if lowest == 1 and highest == count:
+        return f"{text}: they begin at 1, give labels - 1"
+    return f"{text}: give classes={highest + 1}, or as many names"
 
 
 def element_words(array):

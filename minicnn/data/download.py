@@ -1,35 +1,28 @@
-"""Fetch MNIST's files from the network: mirrors in turn, contents checked, nothing left half-written.
+"""Fetch a data set's files from the network: mirrors in turn, contents checked, nothing left half-written.
 
 Of a server nothing is believed: what it sends is read up to a size and within a time that are known beforehand, checked
-by SHA-256, and shown without control characters.
+by its digest, and shown without control characters.
 """
 
 import hashlib
 import http.client
+import io
 import socket
 import ssl
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.request
+import zipfile
 from functools import partial
 from urllib.parse import urlsplit
 
+from minicnn.data.catalogue import SETS
 from minicnn.data.idx import decode, decompress
 from minicnn.errors import DataFileError
 from minicnn.files import atomic_write
-
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-
-FILES = {  # name: SHA-256 of the decompressed contents (archives of equal contents differ)
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
+from minicnn.terminal import is_terminal
 
 CONNECT_SECONDS = 5
 """How long a mirror may take to accept a connection, the look-up of its name included."""
@@ -38,37 +31,82 @@ READ_SECONDS = 20
 """How long a mirror may be silent in the middle of a file."""
 
 FILE_SECONDS = 300
-"""How long a file may take, however often the mirror says something: 33 kB a second are enough for the largest."""
+"""How long a file may take, however often the mirror says something: 88 kB a second are enough for the largest."""
 
-MOST_BYTES = 48_000_000
-"""The largest of the four files has 47,040,016 bytes; nothing that a server sends or an archive holds may be larger."""
+ARCHIVE_SECONDS = 3600
+"""The same for EMNIST's archive: 156 kB a second."""
 
 PIECE = 1 << 16
 
 
-def download(names, directory, progress=True):
-    """Fetch the files ``names`` of MNIST and keep them in ``directory`` as NAME.gz.
+def download(data_set, names, directory, progress=True):
+    """Fetch the files ``names`` of a ``Published`` data set and keep them in ``directory`` as NAME.gz.
 
-    -> (contents by name, a few words on where they came from and where they are kept). A mirror that fails
+    -> (arrays by name, a few words on where they came from and where they are kept). A mirror that fails
     once is given up; the next one goes on with what is lacking. A directory that cannot be written, or None, is no
     reason to go without data. Raises DataFileError, with each mirror's reason, when all have failed.
     """
-    contents, reasons, unkept = {}, [], ""
+    arrays, reasons, unkept = {}, [], ""
     if progress and sys.stderr is not None:
-        print(f"downloading MNIST{f' to {directory}' if directory else ''}", file=sys.stderr, flush=True)
-    for mirror in MIRRORS:
+        size = f" ({data_set.archive.size // 10**6} MB)" if data_set.archive else ""
+        where = f" to {directory}" if directory else ""
+        print(f"downloading {data_set.title}{size}{where}", file=sys.stderr, flush=True)
+    for mirror in data_set.mirrors:
         host = urlsplit(mirror).hostname
         try:
             reach(mirror)
-            for name in names:
-                if name not in contents:
-                    archive = fetch(f"{mirror}{name}.gz", progress)
-                    contents[name] = published(decompress(archive, f"{name}.gz", MOST_BYTES), name)
-                    unkept = keep(archive, directory and directory / f"{name}.gz") or unkept
-            return contents, f"just downloaded from {host}{unkept or f' to the cache {directory}'}"
+            if data_set.archive is not None:
+                arrays, unkept = _from_archive(data_set, mirror, directory, progress)
+            for file in (file for file in data_set.files if file.name in names and file.name not in arrays):
+                received = io.BytesIO()
+                fetch(f"{mirror}{file.name}.gz", received, file.most, FILE_SECONDS, progress)
+                arrays[file.name] = published(data_set, file, received.getvalue(), f"{file.name}.gz")
+                unkept = keep(received.getvalue(), directory and directory / f"{file.name}.gz") or unkept
+            return arrays, f"just downloaded from {host}{unkept or f' to the cache {directory}'}"
         except (OSError, ValueError, http.client.HTTPException) as error:  # a redirection to nowhere is a ValueError
             reasons.append(f"{host}: {explain(error)}")
     raise DataFileError("; ".join(reasons))
+
+
+def _from_archive(data_set, mirror, directory, progress):
+    """-> (arrays by name, words on why nothing is kept), from the archive at a mirror, which goes through a file.
+
+    The files of all data sets in the archive are kept, the archive is not: whoever asks for another one has it.
+    """
+    archive = data_set.archive
+    with _temporary_file(directory) as file:
+        fetch(f"{mirror}{archive.name}", file, archive.size, ARCHIVE_SECONDS, progress)
+        return unpack(data_set, file, directory)
+
+
+def unpack(data_set, file, directory=None):
+    """-> (arrays by name, words on why nothing is kept), from the data set's archive, an open file.
+
+    Raises DataFileError for another archive than the published one.
+    """
+    archive, unkept, arrays = data_set.archive, "", {}
+    file.seek(0)
+    if (problem := wrong_digest(archive.digest, file)) is not None:
+        start = file.seek(0) or file.read(40)
+        page = ": it is a web page" if start.lstrip().startswith(b"<") else ""
+        raise DataFileError(f"{archive.name} is not the one of {data_set.title}{page}; {problem}")
+    with zipfile.ZipFile(file) as contents:
+        for other in (other for other in SETS.values() if other.archive == archive):
+            for member in other.files:
+                data = contents.read(f"{archive.folder}/{member.name}.gz")
+                if other.name == data_set.name:
+                    arrays[member.name] = published(other, member, data, f"{member.name}.gz")
+                unkept = keep(data, directory and directory / f"{member.name}.gz") or unkept
+    return arrays, unkept
+
+
+def _temporary_file(directory):
+    """A file without a name in ``directory``, where room for the data is wanted, or else where the system has such."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=directory)
+    except (OSError, AttributeError):
+        return tempfile.TemporaryFile()
 
 
 def keep(archive, path):
@@ -82,45 +120,63 @@ def keep(archive, path):
         return f" and not kept, since {path.parent} cannot be written: {error.strerror or error}"
 
 
-def published(contents, name):
-    """``contents``, if they are those of MNIST's file ``name``; else DataFileError."""
-    digest = hashlib.sha256(contents).hexdigest()
-    if digest != FILES[name]:
-        decode(contents, name)  # says more about what is no IDX file, or not a whole one
-        raise DataFileError(f"{name} is not MNIST's: its SHA-256 is {digest}, it must be {FILES[name]}")
-    return contents
+def published(data_set, file, data, name):
+    """The array in ``data``, the bytes of a file of the data set, raw or gzip; DataFileError if they are not its."""
+    contents = decompress(data, name, file.most)
+    if file.digest is not None:
+        problem = wrong_digest(file.digest, io.BytesIO(data if file.archived else contents))
+        if problem is not None:
+            decode(contents, file.name)  # says more about what is no IDX file, or not a whole one
+            raise DataFileError(f"{file.name} is not {data_set.title}'s: {problem}")
+    array = decode(contents, file.name)
+    if array.shape != file.shape:
+        problem = f"its shape is {array.shape}, it must be {file.shape}"
+        raise DataFileError(f"{file.name} is not {data_set.title}'s: {problem}")
+    return array
 
 
-def fetch(url, progress=True):
-    """The bytes at ``url``, with a progress bar on stderr.
+def wrong_digest(digest, file):
+    """Words on how the bytes of an open file differ from a digest, "sha256:..." or "md5:..."; None if they don't."""
+    kind, _, expected = digest.partition(":")
+    found = hashlib.new(kind, usedforsecurity=False)
+    while piece := file.read(PIECE):
+        found.update(piece)
+    if found.hexdigest() != expected:
+        name = {"sha256": "SHA-256", "md5": "MD5"}[kind]
+        return f"its {name} is {found.hexdigest()}, it must be {expected}"
+    return None
 
-    Raises OSError, ValueError or HTTPException if the bytes don't arrive, arrive too slowly, or are too many.
+
+def fetch(url, file, most, seconds, progress=True):
+    """Write the bytes at ``url`` to an open file, with a progress bar on stderr if that is a terminal.
+
+    Raises OSError, ValueError or HTTPException if the bytes don't arrive, arrive too slowly, or are more than ``most``.
     """
     from tqdm import tqdm  # here: what is read from the disk should not wait for this import
 
-    data = bytearray()
-    with Watch(FILE_SECONDS) as watch:
+    count = 0
+    with Watch(seconds) as watch:
         request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "minicnn"})
         try:
             with watch.opener().open(request, timeout=READ_SECONDS) as response:
                 promised = response.length  # None where the server does not say, or says no number
-                if promised is not None and promised > MOST_BYTES:
-                    raise OSError(f"the server wants to send {promised:,} bytes; no file has more than {MOST_BYTES:,}")
+                if promised is not None and promised > most:
+                    raise OSError(f"the server wants to send {promised:,} bytes; the file has at most {most:,}")
                 bar = tqdm(desc=url.rpartition("/")[2], total=promised, unit="B", unit_scale=True, leave=False,
-                           disable=not progress or sys.stderr is None)  # fmt: skip
+                           disable=not (progress and is_terminal(sys.stderr)))  # fmt: skip
                 with bar:
                     while piece := response.read1(PIECE):
-                        data += piece
+                        file.write(piece)
                         bar.update(len(piece))
-                        if len(data) > MOST_BYTES:
-                            raise OSError(f"the server sends more than {MOST_BYTES:,} bytes, which no file has")
+                        count += len(piece)
+                        if count > most:
+                            raise OSError(f"the server sends more than {most:,} bytes, which the file has not")
         except (OSError, ValueError, http.client.HTTPException):
             watch.complain()
             raise
         watch.complain()
-    if promised is not None and len(data) < promised:
-        raise http.client.IncompleteRead(bytes(data), promised - len(data))
-    return bytes(data)
+    if promised is not None and count < promised:
+        raise OSError(f"the server sent {count:,} of {promised:,} bytes")
 
 
 class Watch:

@@ -5,6 +5,7 @@
 All numbers are big-endian; the last index varies fastest. Source: http://yann.lecun.com/exdb/mnist/.
 """
 
+import contextlib
 import gzip
 import io
 import math
@@ -63,9 +64,44 @@ def write_idx(path, array):
 
 def read_contents(path):
     """The bytes of a file, decompressed; DataFileError if they cannot be had."""
+    with _opened(path) as file:
+        return _contents(file, os.fstat(file.fileno()).st_size, path)
+
+
+def read_bytes(path, most=None):
+    """The bytes of a file as they are; DataFileError if they cannot be had, or are more than ``most``."""
+    with _opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise DataFileError(f"{path} is too long: it has {size:,} bytes, at most {most:,} are allowed")
+        return file.read()
+
+
+def kind_of(path):
+    """(dtype, shape) that the header of an IDX file, raw or gzip, says; words on what it is instead of one.
+
+    No more than the header is read, so the file may still be damaged behind it.
+    """
+    try:
+        with _opened(path) as file:
+            start = file.read(LONGEST_HEADER)
+            if start.startswith(GZIP_MAGIC):
+                file.seek(0)
+                with gzip.GzipFile(fileobj=file) as archive:
+                    start = archive.read(LONGEST_HEADER)
+    except (DataFileError, EOFError, OSError, zlib.error):
+        return "cannot be read"
+    if _expected_size(start) is None:
+        return "no IDX file"
+    return ELEMENT_TYPES[start[2]].newbyteorder("="), struct.unpack_from(f">{start[3]}I", start, 4)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The file, open; DataFileError, with its name, for what goes wrong with it in the block."""
     try:
         with open_file(path) as file:
-            return _contents(file, os.fstat(file.fileno()).st_size, path)
+            yield file
     except FileNotFoundError:
         raise DataFileError(f"{path}: there is no such file") from None
     except MemoryError:

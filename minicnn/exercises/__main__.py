@@ -1,4 +1,4 @@
-"""Check the exercises: ``python -m minicnn.exercises [FOLDER]``; docs/exercises.md says what else it can do.
+"""Check the exercises: ``minicnn exercises [FOLDER]``; docs/exercises.md says what else it can do.
 
 Exit status: 0 if all that were checked have passed, 1 if not, 2 if there was nothing to check.
 """
@@ -9,16 +9,18 @@ import shutil
 import sys
 from pathlib import Path
 
+from minicnn import sources
 from minicnn.cli import ends
 from minicnn.exercises import EXERCISES, check
+from minicnn.exercises.copies import EXAMPLES, copy, said
 from minicnn.exercises.judge import PASSED
 from minicnn.exercises.report import students, summary, write_report
 from minicnn.exercises.sandbox import TIME_LIMIT
 from minicnn.exercises.table import as_json, hints, table
 from minicnn.exercises.watch import check_all, watch
+from minicnn.terminal import fitted
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-HOME = Path("examples", "exercises")
+HOME = EXAMPLES / "exercises"
 
 
 def main(arguments=None, prog="python -m minicnn.exercises"):
@@ -27,12 +29,15 @@ def main(arguments=None, prog="python -m minicnn.exercises"):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that cannot show every sign of a student's line
     exercises = [e for e in EXERCISES if not args.only or e.number in args.only]
+    if args.copy:
+        print(fitted(said(args.copy, *copy(args.copy), prog), sys.stdout, indent="    "))
+        return 0
     if args.hint:
         print(hints(exercises, args.hint, width()))
         return 0
     if args.report:
         return report(args, exercises)
-    folder = find(args.folder)
+    folder = find(args.folder, prog)
     if folder is None:
         return 2
 
@@ -85,7 +90,7 @@ def report(args, exercises):
     return 0 if all(v.status == PASSED for of_one in verdicts.values() for v in of_one) else 1
 
 
-def find(given):
+def find(given, prog):
     """The folder to check, or None, having said on stderr what to do."""
     if given is not None:
         if not given.is_dir():
@@ -93,16 +98,16 @@ def find(given):
                   file=sys.stderr)  # fmt: skip
             return None
         if not any((given / e.file).exists() for e in EXERCISES):
-            print(f"{given} holds none of the exercises ({EXERCISES[0].file} to {EXERCISES[-1].file}). Copy them there "
-                  f"from examples/exercises of minicnn's source, or give another folder.", file=sys.stderr)  # fmt: skip
+            print(f"{given} holds none of the exercises ({EXERCISES[0].file} to {EXERCISES[-1].file}). Give another "
+                  f"folder, or copy them out of the package first:\n    {prog} --copy", file=sys.stderr)  # fmt: skip
             return None
         return given
-    for candidate in (Path(), HOME, CHECKOUT / HOME):
+    checkout = sources.checkout()
+    for candidate in (Path(), HOME, *([checkout / HOME] if checkout else [])):
         if any((candidate / e.file).exists() for e in EXERCISES):
             return candidate
-    print(f"Found no exercises here, nor in {HOME}.\nThey come with minicnn's source, in its folder examples/exercises."
-          " Copy that folder to where you want to work, then\n    python -m minicnn.exercises FOLDER",
-          file=sys.stderr)  # fmt: skip
+    print(f"Found no exercises here, nor in {HOME}. They come with minicnn; to copy them to {EXAMPLES}:\n"
+          f"    {prog} --copy", file=sys.stderr)  # fmt: skip
     return None
 
 
@@ -115,6 +120,9 @@ def parse(arguments, prog):
     )  # fmt: skip
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="where the exercise files are (default: "
                         "the current directory, examples/exercises, or the checkout that minicnn is in)")  # fmt: skip
+    parser.add_argument("--copy", nargs="?", type=Path, const=EXAMPLES, metavar="FOLDER", help="check nothing, copy "
+                        "the exercises, the lecture and the other examples out of the package to this folder "
+                        "(default: %(const)s); what is there already is kept")  # fmt: skip
     parser.add_argument("--only", nargs="+", type=int, choices=numbers, metavar="N", help="check these exercises only")
     parser.add_argument("--watch", action="store_true", help="check a file again whenever it is saved")
     parser.add_argument("--hint", type=int, choices=(1, 2, 3), metavar="LEVEL", help="with --only: check nothing, say "

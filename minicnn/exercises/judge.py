@@ -53,7 +53,7 @@ def check(exercise: Exercise, folder: FilePath, time_limit: float = TIME_LIMIT, 
     path = Path(folder) / exercise.file
     if not path.is_file():
         return Verdict(exercise, MISSING, "missing file",
-                       f"{exercise.file} is not in {folder}: copy it there again from minicnn's examples/exercises")
+                       f"{exercise.file} is not in {folder}: minicnn exercises --copy brings a new one")
     names_engine = mentions_engine(path)
     result = run(exercise, path, time_limit, engine=not strict)
     uses_engine = names_engine or bool(result.report and result.report.get("uses_engine"))

@@ -3,11 +3,12 @@ recognition", Proc. IEEE 86(11), 1998, section II.B."""
 
 import numpy as np
 
+from minicnn.data.classes import DIGITS, class_names, listed
 from minicnn.data.transforms import LENET5_1998
 from minicnn.initialisers import lecun1998, zeros
 from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Subsampling
 from minicnn.models import pretrained as shipped
-from minicnn.models.prototypes import digit_prototypes
+from minicnn.models.prototypes import prototypes
 from minicnn.network import Sequential
 
 TABLE_I = (
@@ -31,22 +32,31 @@ PUBLISHED = {  # layer: (trainable parameters, connections), as the paper states
 }
 
 
-def lenet5(*, pretrained=False, init=lecun1998, subsampling_init=None, rng=None, dtype="float32", backend="numpy"):
-    """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (10, N) from ten digit prototypes.
+def lenet5(classes=DIGITS, *, pretrained=False, init=lecun1998, subsampling_init=None, rng=None, dtype="float32",
+           backend="numpy"):  # fmt: skip
+    """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (classes, N) from a prototype of each class.
 
-    60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes MNIST
-    images (N, 28, 28) uint8 and centres them in 32x32.
+    60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes images as MNIST
+    has them, (N, 28, 28) uint8, and centres them in 32x32.
 
+    classes: their names (a text of characters will do) or their number, by default the ten digits; they are kept as
+    ``net.classes``. The prototypes are drawings of the characters, or codes if not all names are characters
+    (``minicnn.models.prototypes``).
     rng: a seed or a numpy Generator for the initial weights; init: their distribution, from
     ``minicnn.initialisers``. The published one, uniform in ±2.4 / fan-in, is the default. subsampling_init: that of
     S2's and S4's coefficients, whose biases then start at 0; by default both start as everything else.
     pretrained: True brings the trained weights of the package instead; ``models/pretrained/lenet5.md`` is their
-    card. Raises TypeError unless it is a truth value, ValueError if rng is given with it.
+    card. Raises TypeError unless it is a truth value, ValueError if rng or other classes than the digits are given with
+    it; and what ``data.classes.class_names`` and ``prototypes.codes`` raise.
     """
     if not isinstance(pretrained, (bool, np.bool_)):
         raise TypeError(f"pretrained must be True or False, got {pretrained!r}; net.load(path) reads other weights")
     if pretrained and rng is not None:
         raise ValueError(f"rng must be left out with pretrained=True, which needs no initial weights; got {rng!r}")
+    classes = class_names(classes)
+    if pretrained and classes != DIGITS:
+        raise ValueError(f"classes must be left out with pretrained=True, whose weights know the ten digits; got "
+                         f"{len(classes)} classes, {listed(classes)}")  # fmt: skip
     rng = np.random.default_rng(rng)
     how = {"init": init, "rng": rng, "dtype": dtype}
     pooling = how if subsampling_init is None else {**how, "init": subsampling_init, "bias_init": zeros}
@@ -57,11 +67,12 @@ def lenet5(*, pretrained=False, init=lecun1998, subsampling_init=None, rng=None,
         "S4": Subsampling(16, **pooling), "S4 squash": ScaledTanh(),
         "C5": Conv2d(16, 120, 5, **how), "C5 squash": ScaledTanh(), "flatten": Flatten(),
         "F6": Linear(120, 84, **how), "F6 squash": ScaledTanh(),
-        "output": RBF(digit_prototypes(), dtype=dtype),
-    }, preprocess=LENET5_1998)  # fmt: skip
+        "output": RBF(prototypes(classes), dtype=dtype),
+    }, preprocess=LENET5_1998, classes=classes)  # fmt: skip
 
     counted = {line["name"]: (line["parameters"], line["connections"]) for line in net.counts(INPUT_SHAPE)}
-    assert counted == PUBLISHED, f"not the published LeNet-5: {counted}"
+    published = {**PUBLISHED, "output": (0, len(classes) * PUBLISHED["output"][1] // len(DIGITS))}
+    assert counted == published, f"not the published LeNet-5: {counted}"
     assert net.vector.values.size == 60_000
     if pretrained:
         net.load_state_dict(shipped.weights("lenet5")[0])

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from minicnn.data.classes import class_names, listed
 from minicnn.errors import CheckpointError
 from minicnn.serialization import load_npz, network_part, save_npz
 from minicnn.typing import Array, ArrayLike, FilePath, Shape
@@ -33,12 +34,37 @@ def load_state_dict(network: "Sequential", mapping: Mapping[str, ArrayLike]) -> 
 
 
 def save(network: "Sequential", path: FilePath) -> None:
-    """Write parameters and buffers to ``path`` (.npz, no pickle), whole or not at all."""
-    save_npz(path, network.state_dict(), {"kind": "network"})
+    """Write parameters, buffers and the names of the classes to ``path`` (.npz, no pickle), whole or not at all."""
+    save_npz(path, network.state_dict(), {"kind": "network", **class_facts(network)})
+
+
+def class_facts(network: "Sequential") -> dict[str, list[str]]:
+    """The names of the classes, if somebody has said them, as a file's facts keep them."""
+    return {} if network.classes is None else {"classes": list(network.classes)}
+
+
+def saved_classes(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names of the classes from a file's facts; None if it does not say. CheckpointError for what is no such."""
+    if (classes := facts.get("classes")) is None:
+        return None
+    try:
+        if not isinstance(classes, list):
+            raise TypeError(f"classes must be a list of names, got {classes!r}")
+        return class_names(classes)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"is damaged: its {error}") from None
+
+
+def check_classes(network: "Sequential", facts: Mapping[str, Any]) -> None:
+    """CheckpointError if the file's network tells another number of classes apart than this one."""
+    classes, own = saved_classes(facts), getattr(network, "classes", None)
+    if classes is not None and own is not None and len(classes) != len(own):
+        raise CheckpointError(f"tells {len(classes)} classes apart ({listed(classes)}), this network {len(own)} "
+                              f"({listed(own)}): make it with classes=mc.models.classes_of(path)")  # fmt: skip
 
 
 def load(network: "Sequential", path: FilePath) -> "Sequential":
-    """Read what ``save`` or a training checkpoint wrote; returns the network.
+    """Read what ``save`` or a training checkpoint wrote, the names of the classes too; returns the network.
 
     Raises CheckpointError, before anything is changed, for an unreadable file or another network's.
     """
@@ -46,6 +72,7 @@ def load(network: "Sequential", path: FilePath) -> "Sequential":
     def check(kinds: Kinds, facts: Mapping[str, Any]) -> None:
         if facts.get("kind") not in ("network", "checkpoint"):
             raise CheckpointError(f"holds {facts.get('kind')!r}, neither a network nor a training checkpoint")
+        check_classes(network, facts)
         check_kinds(network, network_part(kinds) if facts["kind"] == "checkpoint" else kinds)
 
     arrays, facts = load_npz(path, check)
@@ -53,7 +80,18 @@ def load(network: "Sequential", path: FilePath) -> "Sequential":
         apply(network, checked(network, network_part(arrays) if facts["kind"] == "checkpoint" else arrays))
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from None
+    network.classes = saved_classes(facts) or network.classes
     return network
+
+
+def classes_of(path: FilePath) -> tuple[str, ...] | None:
+    """The names of the classes that the network or checkpoint at ``path`` tells apart; None if it does not say.
+
+    Versions before 0.4 did not: their LeNet-5 knows the ten digits. Raises CheckpointError for an unreadable file.
+
+    >>> net = mc.models.lenet5(classes=mc.models.classes_of("letters.npz")).load("letters.npz")  # doctest: +SKIP
+    """
+    return saved_classes(load_npz(path)[1])
 
 
 def check_kinds(network: "Sequential", kinds: Kinds) -> None:

@@ -33,12 +33,14 @@ def decisions(network: Any, outputs: Array) -> Array:
     return network.backend.to_numpy(network.decide(outputs))
 
 
-def outputs(network: "Sequential", images: Array, batch_size: int | None = None) -> Array:
+def outputs(
+    network: "Sequential", images: Array, batch_size: int | None = None, *, threads: int | None = None
+) -> Array:
     """What the network, in evaluation mode, says of every image: ``(outputs, N)`` on its backend.
 
     images: uint8 (N, H, W) as in a Dataset, or real (C, H, W, N) as ``forward`` takes them; batch_size: how many go
     through the layers at once (by default many images go through compiled loops instead, in threads, with the same
-    result but for rounding), or all where a layer must see its whole batch.
+    result but for rounding), or all where a layer must see its whole batch; threads: how many, by default all cores.
 
     Raises ValueError for images of another shape, none, or one with a pixel that is not finite.
     """
@@ -55,7 +57,7 @@ def outputs(network: "Sequential", images: Array, batch_size: int | None = None)
         raise ValueError("images must be finite, got NaN or an infinite pixel")
     with evaluating(network):
         if batch_size is None and images.ndim == 3:
-            said = prediction.outputs(network, images)
+            said = prediction.outputs(network, images, threads)
             if said is not None:
                 return said
         return _layer_by_layer(network, images, batch_size or BATCH_SIZE)

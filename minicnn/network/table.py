@@ -8,10 +8,14 @@ import numpy as np
 
 from minicnn.layers import Parameter
 from minicnn.layers.parts import held
+from minicnn.terminal import WIDTH
 from minicnn.typing import Array, Shape
 
 if TYPE_CHECKING:
     from minicnn.network.network import Sequential
+
+GAP, LEAST_TEXT = "  ", 16
+"""Between two columns; columns that a layer's description has at least."""
 
 
 Forward: TypeAlias = Callable[[Array], Array]
@@ -52,7 +56,10 @@ def _recording(forward: Forward, name: str, layer: Any, lines: list[dict[str, An
 
 
 def summary(network: "Sequential", input_shape: Shape) -> str:
-    """The network as a table, one line a layer; input_shape is (C, H, W)."""
+    """The network as a table, 80 columns wide unless names are very long; input_shape is (C, H, W).
+
+    A layer has a line, and what does not fit beside its numbers stands below.
+    """
     lines = network.counts(input_shape)
     rows: list[tuple[str, ...]] = [("layer", "", "input", "output", "parameters", "connections")]
     for line in lines:
@@ -61,9 +68,24 @@ def summary(network: "Sequential", input_shape: Shape) -> str:
     totals = [f"{sum(line[key] for line in lines):,}" for key in ("parameters", "connections")]
     rows.append(("total", "", "", "", *totals))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    indent = " " * (widths[0] + len(GAP))
+    room = max(LEAST_TEXT, WIDTH - len(indent) - sum(widths[2:]) - 4 * len(GAP))
+    broken = [_broken(row[1], room, WIDTH - len(indent)) for row in rows]
+    widths[1] = max(len(beside) for beside, *_ in broken)
     texts = []
-    for row in rows:
-        cells = [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))]
-        texts.append("  ".join(cells).rstrip())
-    rule = "-" * max(map(len, texts))
+    for (name, _, *numbers), (beside, *below) in zip(rows, broken):
+        cells = [name.ljust(widths[0]), beside.ljust(widths[1]), *(n.rjust(w) for n, w in zip(numbers, widths[2:]))]
+        texts.append("\n".join([GAP.join(cells).rstrip(), *(indent + line for line in below)]))
+    rule = "-" * max(len(line) for text in texts for line in text.split("\n"))
     return "\n".join([texts[0], rule, *texts[1:-1], rule, texts[-1]])
+
+
+def _broken(text: str, first: int, others: int) -> list[str]:
+    """``text`` in lines, broken after commas: the first this wide, the others that wide."""
+    *parts, last = text.split(", ")
+    lines = [""]
+    for part in (*(f"{part}, " for part in parts), last):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > (first if len(lines) == 1 else others):
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip() for line in lines]

@@ -12,6 +12,7 @@ import threading
 import webbrowser
 
 from minicnn.cli import ends
+from minicnn.cli.help import Paragraphs
 from minicnn.errors import MinicnnError
 from minicnn.page.export import export
 from minicnn.page.serve import Server
@@ -64,8 +65,7 @@ def listen(folder, port):
 
 
 def parse(arguments, prog):
-    how = {"description": __doc__, "formatter_class": argparse.RawDescriptionHelpFormatter}
-    parser = argparse.ArgumentParser(prog=prog, **how)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Paragraphs)
     parser.add_argument("--network", metavar="FILE", help="LeNet-5's weights, a file that net.save or training wrote, "
                         "such as runs/lenet5/checkpoint.npz (default: those that come with minicnn)")  # fmt: skip
     parser.add_argument("--export", metavar="DIR", help="only write the page, to this folder")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from minicnn.errors import CheckpointError
-from minicnn.network.files import apply, check_kinds, checked
+from minicnn.network.files import apply, check_classes, check_kinds, checked, class_facts
 from minicnn.serialization import load_npz, network_part, save_npz
 from minicnn.training.protocol import check_methods, check_network
 from minicnn.training.schema import C_ORDER, check_facts, random_state
@@ -24,6 +24,7 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
     facts = {"kind": "checkpoint", "vectors": C_ORDER, "progress": progress, "task": task, "config": config}
+    facts |= class_facts(network)
     facts["generators"] = {name: random_state(rng) for name, rng in network.named_generators()}
     save_npz(path, arrays, facts)
 
@@ -42,6 +43,7 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
         check_facts(facts)
         _check_task(facts, task or {}, "samples", "batch_size")
         _check_generators(network, facts)
+        check_classes(network, facts)
         check_kinds(network, network_part(kinds))
         check_facts(facts, complete)
 
@@ -77,12 +79,14 @@ def _check_given(network, optimizer, **mappings):
 def _check_task(facts, task, *names):
     """CheckpointError where the checkpoint is of another task, by these names; old ones say less of theirs."""
     old = facts["format"] == "minicnn-1"
-    for name in (name for name in names if name in task):
+    for name in (name for name in names if name in task and name != "data_set"):
         value = task[name]
         if name not in facts["task"] and (not old or name in ("samples", "batch_size")):
             raise CheckpointError(f"is damaged: it does not say with which {name} it was trained")
         if (saved := facts["task"].get(name, value)) != value and "" not in (saved, value):
-            raise CheckpointError(f"was trained with {name} {saved}, this run has {value}")
+            of, now = (f" of {t['data_set']}" if name in ("data", "samples") and t.get("data_set") else ""
+                       for t in (facts["task"], task))  # fmt: skip
+            raise CheckpointError(f"was trained with {name} {saved}{of}, this run has {value}{now}")
 
 
 def _check_generators(network, facts):

@@ -44,7 +44,8 @@ def evaluate(network, dataset, loss=None, *, batch_size=None):
     check_dataset("dataset", dataset)
     outputs = network.outputs(dataset.images, batch_size)
     if dataset.labels.max() >= len(outputs):
-        raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}")
+        raise ValueError(f"labels must lie in 0..{len(outputs) - 1}, got {dataset.labels.max()}: the network has "
+                         f"{len(outputs)} outputs, one for each class")  # fmt: skip
     if loss is not None:
         value = float(losses.on(loss, network.backend).forward(outputs, network.backend.asarray(dataset.labels)))
         loss = value if losses.reduction(loss) == "mean" else value / len(dataset.labels)

@@ -10,8 +10,10 @@ def task_of(network, loss, train, batch_size, augment):
     """{name: value} of the data, the batches, the criterion and the distortions of a run.
 
     What a user may well change on the way is not among them: learning rate, the optimizer's settings, the last epoch.
+    data_set, the name of the data, is for messages alone: it is data that tells one set of images from another.
     """
     return {
+        "data_set": str(getattr(train, "name", "")),
         "samples": len(train.labels), "batch_size": batch_size,
         "data": data_digest(network.backend, train), "preprocess": words(network.preprocess),
         "loss": words(loss), "augment": words(augment),

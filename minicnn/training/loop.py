@@ -15,7 +15,15 @@ from minicnn.training.history import History
 from minicnn.training.places import Places
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import Bar, Progress, Stop, tell
-from minicnn.training.protocol import check_config, check_dataset, check_loss, check_network, check_optimizer
+from minicnn.training.protocol import (
+    check_config,
+    check_dataset,
+    check_labels,
+    check_loss,
+    check_network,
+    check_optimizer,
+    warn_of_loss,
+)
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
 
@@ -51,11 +59,13 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
     check_network(network)
     check_config(config)
-    check_dataset("train", train)
-    if test is not None:
-        check_dataset("test", test)
+    for name, dataset in (("train", train), ("test", test)):
+        if dataset is not None or name == "train":
+            check_dataset(name, dataset)
+            check_labels(name, dataset, network)
     check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
     check_loss(loss, network, train)
+    warn_of_loss(loss, network)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     places = Places(resume, checkpoint, history)
@@ -128,6 +138,7 @@ def epoch_line(record, epochs):
     text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  train loss {record['train_loss']:.4f}"
     if "test_error" in record:
         text += f"  test loss {record['test_loss']:.4f}  test error {record['test_error']:.2%}"
+    text += f"  {record['seconds']:.1f} s"
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"
-    return f"{text}  {record['seconds']:.1f} s"
+    return text

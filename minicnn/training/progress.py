@@ -1,6 +1,7 @@
 """Where a run of training stands, what it shows of that, and which signals end it."""
 
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -8,6 +9,7 @@ import time
 
 from tqdm import tqdm
 
+from minicnn.terminal import fitted, is_terminal
 from minicnn.training.schema import generator, random_state
 
 
@@ -94,17 +96,25 @@ class Stop:
             raise SystemExit(128 + number)  # as a shell says of a process that a signal has ended
 
 
-class Bar:
-    """The progress bar of one epoch on stderr: none where ``shown`` is false or there is no stderr.
+UNBROKEN = "\xa0"
+"""A space at which no line ends."""
 
-    A closed terminal or a full disk behind stderr ends the bar, never the training.
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {remaining} {rate_fmt}{postfix}"
+"""What a terminal of 80 columns has room for."""
+
+
+class Bar:
+    """The progress bar of one epoch on stderr, gone when the epoch is: none unless ``shown``, and on a terminal only.
+
+    A closed terminal behind stderr ends the bar, never the training.
     """
 
     def __init__(self, run, epochs, total, shown):
         self.bar = None  # tqdm itself holds a lock that processes share: one killed in it would stop all others
-        if shown and sys.stderr is not None:
+        if shown and is_terminal(sys.stderr):
             self.bar = tqdm(desc=f"epoch {run.epoch + 1}/{epochs}", total=total, initial=run.count, unit=" images",
-                            unit_scale=True, mininterval=0.5, file=_Lenient(sys.stderr))  # fmt: skip
+                            unit_scale=True, mininterval=0.5, bar_format=BAR, dynamic_ncols=True, leave=False,
+                            file=_Lenient(sys.stderr))  # fmt: skip
 
     def __enter__(self):
         return self
@@ -139,7 +149,8 @@ class _Lenient:
 
 
 def tell(text):
-    """A line on stdout, if there is one that takes it."""
+    """A line on stdout, if there is one that takes it; broken at a gap of two spaces where a terminal is narrower."""
     if sys.stdout is not None:
-        _Lenient(sys.stdout).write(f"{text}\n")
+        whole = re.sub("(?<! ) (?! )", UNBROKEN, text)
+        _Lenient(sys.stdout).write(f"{fitted(whole, sys.stdout, indent='    ')}\n".replace(UNBROKEN, " "))
         _Lenient(sys.stdout).flush()

@@ -15,9 +15,11 @@
 import copy
 import json
 import numbers
+import warnings
 from collections.abc import Mapping
 
 from minicnn import losses, optim
+from minicnn.layers import RBF
 from minicnn.layers.parts import evaluating
 from minicnn.network import Sequential
 
@@ -42,6 +44,18 @@ def check_dataset(name, dataset):
         raise ValueError(f"{name}: labels must have shape ({len(images)},) to go with images, got {labels.shape}")
 
 
+def check_labels(name, dataset, network):
+    """ValueError for labels that a network whose classes are known has no class for."""
+    classes, highest = getattr(network, "classes", None), int(dataset.labels.max())
+    if classes is not None and highest >= len(classes):
+        lowest, of = int(dataset.labels.min()), getattr(dataset, "name", name)
+        what = f"make it with classes={name}.classes, or with their number, as in lenet5(classes={highest + 1})"
+        if (lowest, highest) == (1, len(classes)):
+            what = "labels that begin at 1 must be made to begin at 0: labels - 1"
+        raise ValueError(f"{name}: labels must lie in 0..{len(classes) - 1}, got {highest} in {of}: the network tells "
+                         f"{len(classes)} classes apart; {what}")  # fmt: skip
+
+
 def check_config(config):
     """TypeError or ValueError unless ``config`` is a mapping, or None, that JSON can hold."""
     if not isinstance(config, (Mapping, type(None))):
@@ -59,6 +73,22 @@ def check_loss(loss, network, dataset):
         raise ValueError(f"loss.reduction must be 'mean' or 'sum', got {loss.reduction!r}")
     if type(loss).__module__ != losses.__name__:
         _try(losses.on(copy.deepcopy(loss), network.backend), network, dataset)
+
+
+def warn_of_loss(loss, network):
+    """A UserWarning where a loss for logits meets distances: it would make the right class the farthest.
+
+    Softmax cross-entropy raises the output of the right class, and of an RBF layer's outputs the smallest wins: the
+    training goes smoothly, to an error of 100 %.
+    """
+    last = network.layers[-1] if network.layers else None
+    if isinstance(last, RBF) and isinstance(loss, losses.CrossEntropyLoss):
+        warnings.warn(
+            f"the network's outputs are distances ({last.describe()}: the smallest wins), {type(loss).__name__} is for "
+            "logits (the largest wins): this trains to an error of 100 %. For distances there are losses.RBFLoss(), "
+            "equation 8 of the paper, and losses.MAPLoss(), equation 9 and softmax",
+            UserWarning, stacklevel=3,
+        )  # fmt: skip
 
 
 def _try(loss, network, dataset):

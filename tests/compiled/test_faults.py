@@ -81,6 +81,19 @@ def alone(run):
     return weights
 
 
+def test_what_is_compiled_now_and_what_comes_from_the_disk_give_the_same_bits(run, tmp_path):
+    convolution = """if True:
+        net = mc.Sequential([mc.Conv2d(1, 6, 5, rng=0), mc.ScaledTanh(), mc.Flatten(), mc.Linear(3456, 10, rng=0)],
+                            preprocess=mc.data.UNIT)
+        optimizer = mc.optim.SGD(net.parameters(), 0.01, momentum=0.9)
+        mc.training.fit(net, mc.losses.CrossEntropyLoss(), optimizer, digits, epochs=2, progress=False)
+        print(hashlib.sha256(net.vector.values.tobytes()).hexdigest())
+    """
+    compiled, errors = run(convolution, NUMBA_CACHE_DIR=tmp_path)
+    assert errors.startswith(COMPILES)
+    assert run(convolution, NUMBA_CACHE_DIR=tmp_path) == (compiled, "")
+
+
 def test_two_processes_compile_at_once(begin, alone, tmp_path):
     both = [begin("print(train())", NUMBA_CACHE_DIR=tmp_path) for _ in range(2)]
     for process in both:

@@ -22,7 +22,7 @@ def test_outputs_are_those_of_the_layers(model, count, dtype):
     tolerance = 1e-5 if dtype == "float32" else 1e-13
     np.testing.assert_allclose(said, expected, rtol=tolerance, atol=tolerance)
     assert said.dtype == net.dtype
-    assert np.array_equal(net.outputs(digits), said)
+    assert np.array_equal(net.outputs(digits), said) and np.array_equal(net.outputs(digits, threads=3), said)
     assert np.array_equal(net.predict(digits), net.decide(said))
 
 

@@ -1,11 +1,13 @@
 """No test here meets the user's cache, the user's variables or the network."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from minicnn.data import download, mnist, write_idx
+from minicnn.data import cache as cache_module
+from minicnn.data import catalogue, write_idx
 
 
 @pytest.fixture(autouse=True)
@@ -15,8 +17,9 @@ def cache(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "*")
-    monkeypatch.setattr(mnist, "cache_directory", lambda: tmp_path / "cache")
-    monkeypatch.setattr(download, "MIRRORS", ())
+    monkeypatch.setattr(cache_module, "cache_directory", lambda: tmp_path / "cache")
+    for name, data_set in catalogue.SETS.items():
+        monkeypatch.setitem(catalogue.SETS, name, replace(data_set, mirrors=()))
     return tmp_path / "cache"
 
 
@@ -43,7 +46,10 @@ def directory(tmp_path, arrays):
 @pytest.fixture
 def published(tmp_path, directory, arrays, monkeypatch):
     """The same directory; its contents are what MNIST should have."""
-    for name, array in arrays.items():
+    files = []
+    for file, array in zip(catalogue.SETS["mnist"].files, arrays.values()):
         write_idx(tmp_path / "raw", array)
-        monkeypatch.setitem(download.FILES, name, hashlib.sha256((tmp_path / "raw").read_bytes()).hexdigest())
+        digest = hashlib.sha256((tmp_path / "raw").read_bytes()).hexdigest()
+        files.append(replace(file, shape=array.shape, digest=f"sha256:{digest}"))
+    monkeypatch.setitem(catalogue.SETS, "mnist", replace(catalogue.SETS["mnist"], files=tuple(files)))
     return directory

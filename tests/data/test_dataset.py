@@ -11,7 +11,8 @@ IMAGES, LABELS = np.zeros((3, 4, 5), np.uint8), np.arange(3)
 def test_labels_become_bytes_and_images_are_not_copied():
     data = Dataset(IMAGES, LABELS)
     assert data.images is IMAGES and data.labels.dtype == np.uint8 and data.labels.tolist() == [0, 1, 2]
-    assert len(data) == 3 and repr(data) == "<Dataset of 3 4x5 images: given arrays>" and not data.is_sample
+    assert len(data) == 3 and repr(data) == "<Dataset of 3 4x5 images, 10 classes: your images, given arrays>"
+    assert not data.is_sample
 
 
 def test_a_subset_keeps_its_source():

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicnn.data import download, load_mnist, mnist, read_idx, write_idx
+from minicnn.data import cache as cache_module
+from minicnn.data import catalogue, load_mnist, read_idx, write_idx
 from minicnn.errors import DataFileError
 
-CACHE_DIRECTORY = mnist.cache_directory
+CACHE_DIRECTORY = cache_module.cache_directory
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def no_download(monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a download was tried")
 
-    monkeypatch.setattr(mnist, "download", refuse)
+    monkeypatch.setattr(cache_module, "download", refuse)
 
 
 def is_tiny(parts, arrays):
@@ -97,7 +98,7 @@ def test_importing_minicnn_imports_no_downloader():
 
 def test_the_cache_is_the_users(monkeypatch):
     monkeypatch.undo()  # of the fixture's replacement
-    assert mnist.cache_directory().name in ("minicnn", "Cache")
+    assert cache_module.cache_directory().name in ("minicnn", "Cache")
 
 
 # ---------------------------------------------------------------------------------------- a directory of the user's
@@ -182,17 +183,9 @@ def test_damaged_files_are_errors_not_a_reason_to_take_other_data(directory, mon
 
 
 def test_the_four_names_and_sums_are_whole():
-    assert len(download.FILES) == 4 and all(len(bytes.fromhex(digest)) == 32 for digest in download.FILES.values())
-    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in mnist_mirrors())
-
-
-def mnist_mirrors():
-    """The real mirrors, which a fixture hides from these tests."""
-    source = subprocess.run(
-        [sys.executable, "-c", "from minicnn.data import download; print(*download.MIRRORS)"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return source.stdout.split()
+    digests = [file.digest.removeprefix("sha256:") for file in catalogue.MNIST.files]
+    assert len(digests) == 4 and all(len(bytes.fromhex(digest)) == 32 for digest in digests)
+    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in catalogue.MNIST.mirrors)
 
 
 def test_the_bundled_sample_is_itself_such_a_directory(tmp_path):
@@ -203,11 +196,11 @@ def test_the_bundled_sample_is_itself_such_a_directory(tmp_path):
 
 
 def test_a_user_whom_the_system_does_not_know_has_no_cache(monkeypatch):
-    monkeypatch.setattr(mnist, "cache_directory", CACHE_DIRECTORY)
+    monkeypatch.setattr(cache_module, "cache_directory", CACHE_DIRECTORY)
     def no_home(name):
         raise RuntimeError("could not determine the home directory")
 
     monkeypatch.setattr("pooch.os_cache", no_home)
-    assert mnist.cache_directory() is None
+    assert cache_module.cache_directory() is None
     monkeypatch.setattr("pooch.os_cache", lambda name: Path("~/.cache/minicnn"))  # what cannot be expanded
-    assert mnist.cache_directory() is None
+    assert cache_module.cache_directory() is None

@@ -38,6 +38,36 @@ def start(environment):
 
 
 @pytest.fixture(scope="session")
+def on_a_terminal(environment):
+    """on_a_terminal(80, "lenet5_mnist.py", ..., cwd=...) -> (exit status, what a terminal of 80 columns is sent)."""
+
+    def begin(columns, script, *arguments, cwd):
+        import fcntl  # not on Windows
+        import pty
+        import struct
+        import termios
+
+        mine, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        command = [sys.executable, EXAMPLES / script, *map(str, arguments)]
+        how = {"cwd": cwd, "env": environment, "stdout": its, "stderr": its, "start_new_session": True}
+        with subprocess.Popen(command, **how) as process:
+            os.close(its)
+            shown = bytearray()
+            try:
+                while piece := os.read(mine, 65536):
+                    shown += piece
+            except OSError:  # how Linux says that nobody holds the other end any more
+                pass
+            finally:
+                os.close(mine)
+                process.wait(timeout=120)
+        return process.returncode, shown.decode()
+
+    return begin
+
+
+@pytest.fixture(scope="session")
 def run(start):
     """run("lenet5_mnist.py", "--epochs", 2, cwd=...) -> (exit status, stdout, stderr) when it has ended.
 

@@ -57,11 +57,34 @@ def test_it_says_what_it_uses_and_why(trained):
     assert mc.models.lenet5().summary((1, 32, 32)) in output
 
 
-def test_it_shows_progress(trained):
+def test_output_to_a_file_has_a_line_an_epoch_and_no_bar(trained):
     _, _, output, errors = trained
+    epochs = re.findall(r"^epoch (\d)/2  train loss [\d.]+  test loss [\d.]+  test error [\d.]+%  .* s$", output, re.M)
+    assert epochs == ["1", "2"] and "\r" not in output + errors and errors == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+def test_a_terminal_of_80_columns_shows_all_of_the_bar_and_keeps_a_line_an_epoch(recipe, on_a_terminal, tmp_path):
+    how = "--epochs", 2, "--recipe", recipe, "--output", "out", "--threads", 1
+    status, shown = on_a_terminal(80, SCRIPT, *how, cwd=tmp_path)
+    assert status == 0
+    assert max(len(piece) for piece in re.split("[\r\n]+", shown)) <= 80
     for epoch in (1, 2):
-        assert re.search(rf"^epoch {epoch}/2  train loss [\d.]+  test loss [\d.]+  test error [\d.]+%", output, re.M)
-        assert re.search(rf"epoch {epoch}/2: 100%.*images/s, loss [\d.]+, error [\d.]+%", errors)
+        assert re.search(rf"\repoch {epoch}/2: +\d+%\|.*\| *[\d:?]+ .* images/s, loss [\d.]+, error [\d.]+%", shown)
+        assert len(re.findall(rf"^epoch {epoch}/2  train loss", as_it_stays(shown), re.M)) == 1
+    assert "%|" not in as_it_stays(shown)
+
+
+def as_it_stays(shown):
+    """What a terminal shows in the end: a carriage return goes back to the beginning of the line."""
+    lines = []
+    for line in shown.replace("\r\n", "\n").split("\n"):
+        stays = ""
+        for piece in line.split("\r"):
+            stays = piece + stays[len(piece) :]
+        lines.append(stays.rstrip())
+    return "\n".join(lines)
 
 
 def test_it_ends_with_the_result_and_where_everything_lies(trained):

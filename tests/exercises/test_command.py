@@ -1,19 +1,23 @@
-"""``python -m minicnn.exercises``: table, JSON, exit status, --watch."""
+"""``minicnn exercises``: table, JSON, exit status, --watch."""
 
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from solutions import BY_HAND, ENGINE, FOLDER, fill
 
+from minicnn import sources
 from minicnn.exercises import EXERCISES
+from minicnn.exercises import __main__ as command
 
-COMMAND = [sys.executable, "-m", "minicnn.exercises"]
+COMMAND = [sys.executable, "-m", "minicnn", "exercises"]
 
 
 def run(*arguments, cwd=None):
@@ -93,13 +97,49 @@ def test_a_folder_that_is_not_there(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_an_installed_package_without_examples_says_where_they_are(tmp_path, monkeypatch, capsys):
-    from minicnn.exercises import __main__ as command
-
-    monkeypatch.setattr(command, "CHECKOUT", tmp_path)
+def test_an_installed_package_says_how_to_copy_them_and_then_finds_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sources, "checkout", lambda: None)
     monkeypatch.chdir(tmp_path)
-    assert command.main([]) == 2
-    assert "come with minicnn's source" in capsys.readouterr().err
+    assert command.main(["--only", "1"], "minicnn exercises") == 2
+    assert capsys.readouterr().err.endswith("to copy them to examples:\n    minicnn exercises --copy\n")
+    assert command.main(["--copy"], "minicnn exercises") == 0
+    said = capsys.readouterr().out
+    assert f"copied to examples: {len(EXERCISES)} exercises and " in said
+    assert command.main(["--only", "1"], "minicnn exercises") == 1
+    assert "not started" in capsys.readouterr().out
+
+
+def test_a_copy_is_whole_and_keeps_what_is_there(tmp_path):
+    done = run("--copy", tmp_path / "work")
+    assert done.returncode == 0, done.stderr
+    names = {path.relative_to(tmp_path / "work") for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    home = FOLDER.parent
+    here = {path.relative_to(home) for path in home.rglob("*") if path.suffix in (".py", ".ipynb")}
+    assert names == here - {Path("__init__.py")}
+    for name in names:
+        assert (tmp_path / "work" / name).read_bytes() == (home / name).read_bytes()
+    solved, lost = (tmp_path / "work" / "exercises" / name for name in ("ex03_im2col.py", "ex04_col2im.py"))
+    solved.write_text("my work")
+    lost.unlink()
+    done = run("--copy", tmp_path / "work")
+    assert done.returncode == 0 and "1 exercise and 0 other files" in done.stdout
+    assert re.search(r"kept as they were, for they differ: \S+ex03_im2col\.py$", done.stdout, re.M)
+    assert solved.read_text() == "my work" and lost.exists()
+
+
+def test_the_module_is_the_same_command(folder):
+    done = subprocess.run([sys.executable, "-m", "minicnn.exercises", "--only", "1"], cwd=folder, capture_output=True)
+    assert done.returncode == 0 and b"1 of 1 passed" in done.stdout
+
+
+def test_the_table_fits_a_terminal_of_80_columns(folder):
+    (folder / "ex10_second_derivative.py").unlink()
+    longest = max(EXERCISES, key=lambda exercise: len(exercise.file))
+    command = [*COMMAND, "--only", "1", "2", "10", str(longest.number)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8",
+                          env={**os.environ, "COLUMNS": "80"})  # fmt: skip
+    assert "WRONG" in done.stdout and "MISSING" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("arguments", [["--only", "99"], ["--time-limit", "0"], ["--time-limit", "x"], ["--wat"]])

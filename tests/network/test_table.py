@@ -14,6 +14,24 @@ def test_the_summary_shows_every_number():
     assert text.splitlines()[-1].split() == ["total", "60,000", "340,908"]
 
 
+def test_the_summary_fits_a_terminal_and_says_everything():
+    net = mc.models.lenet5(rng=0)
+    text = net.summary(INPUT_SHAPE)
+    assert max(map(len, text.splitlines())) == 80
+    words = " ".join(text.split())
+    for line in net.counts(INPUT_SHAPE):
+        assert all(part in words for part in line["text"].split(", "))
+    c3 = text.splitlines().index(next(line for line in text.splitlines() if line.startswith("C3")))
+    assert text.splitlines()[c3 + 1] == "        60 of 96 pairs connected, ScaledTanh"
+
+
+def test_long_names_leave_room_for_a_word_and_columns_stay_columns():
+    block = mc.Sequential({"a name of thirty-two characters..": mc.BatchNorm2d(2), "b": mc.ReLU()})
+    head, _, line, below, *_ = block.summary((2, 4, 5)).splitlines()
+    assert line.index("batch normalisation,") == below.index("2 maps, ReLU") == 35
+    assert line.endswith("  80") and len(line) == len(head)
+
+
 def test_counting_leaves_the_network_in_the_midst_of_a_step_alone():
     net = mc.Sequential([mc.Linear(3, 2, rng=0, dtype="float64"), mc.Tanh()])
     x = np.ones((3, 4))

@@ -10,13 +10,15 @@ import socket
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 from tally import Tally
 
-from minicnn.data import download, load_mnist, mnist, write_idx
+from minicnn.data import cache as cache_module
+from minicnn.data import catalogue, download, load_mnist, write_idx
 
 SECONDS, SILENCE = 1.0, 0.4
 """How long a file may take, and how long a server may be silent, in these trials."""
@@ -137,21 +139,23 @@ def run(rng, trials, folder):
     tally = Tally("download from a server that misbehaves")
     digits = np.random.default_rng(0)
     arrays = {name: digits.integers(0, 10, (12, 6, 5) if "images" in name else 12, dtype=np.uint8)
-              for name in download.FILES}  # fmt: skip
-    archives, digests = {}, {}
-    for name, array in arrays.items():
+              for name in (file.name for file in catalogue.MNIST.files)}  # fmt: skip
+    archives, published = {}, []
+    for file, (name, array) in zip(catalogue.MNIST.files, arrays.items()):
         write_idx(folder / f"{name}.gz", array)
         archives[f"{name}.gz"] = (folder / f"{name}.gz").read_bytes()
-        digests[name] = hashlib.sha256(gzip.decompress(archives[f"{name}.gz"])).hexdigest()
+        digest = hashlib.sha256(gzip.decompress(archives[f"{name}.gz"])).hexdigest()
+        published.append(replace(file, shape=array.shape, digest=f"sha256:{digest}"))
+    tiny = replace(catalogue.MNIST, files=tuple(published))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     kept = {name: os.environ.get(name) for name in ("no_proxy", "MINICNN_OFFLINE", "MINICNN_DATA")}
     with RawServer(files(archives)) as good, mock.patch.multiple(
-        download, FILES=digests, FILE_SECONDS=SECONDS, READ_SECONDS=SILENCE, MOST_BYTES=1 << 22
-    ), mock.patch.object(mnist, "FILES", digests), mock.patch.dict(os.environ, {"no_proxy": "*"}):  # fmt: skip
+        download, FILE_SECONDS=SECONDS, READ_SECONDS=SILENCE
+    ), mock.patch.dict(os.environ, {"no_proxy": "*"}):  # fmt: skip
         for name in ("MINICNN_OFFLINE", "MINICNN_DATA"):
             os.environ.pop(name, None)
         for _ in range(trials):
-            one(tally, rng, good, arrays, folder)
+            one(tally, rng, good, arrays, tiny, folder)
     for name, value in kept.items():
         if value is not None:
             os.environ[name] = value
@@ -162,14 +166,14 @@ def run(rng, trials, folder):
     return tally
 
 
-def one(tally, rng, good, arrays, folder):
+def one(tally, rng, good, arrays, tiny, folder):
     words, answer = behaviours(rng)
     tally.trials += 1
     cache, started, said = Path(tempfile.mkdtemp(dir=folder)), time.monotonic(), io.StringIO()
     with RawServer(answer) as bad, contextlib.redirect_stderr(said), \
-            mock.patch.object(mnist, "cache_directory", lambda: cache):  # fmt: skip
+            mock.patch.object(cache_module, "cache_directory", lambda: cache):  # fmt: skip
         try:
-            with mock.patch.object(download, "MIRRORS", (bad.url, good.url)):
+            with mock.patch.dict(catalogue.SETS, mnist=replace(tiny, mirrors=(bad.url, good.url))):
                 train, test = load_mnist()
             if not np.array_equal(train.images, arrays["train-images-idx3-ubyte"]) or not np.array_equal(
                 test.labels, arrays["t10k-labels-idx1-ubyte"]
@@ -177,7 +181,7 @@ def one(tally, rng, good, arrays, folder):
                 tally.note("lost", f"{words}: {train.source}")
             for path in cache.iterdir():
                 path.unlink()
-            with mock.patch.object(download, "MIRRORS", (bad.url,)):
+            with mock.patch.dict(catalogue.SETS, mnist=replace(tiny, mirrors=(bad.url,))):
                 source = load_mnist()[0].source
             if not source.isprintable() or "\x1b[2J" in said.getvalue():
                 tally.note("wrong", f"{words}: control characters reach the terminal")

@@ -154,3 +154,17 @@ def test_a_network_without_parameters_has_nothing_to_train(digits):
     net = mc.Sequential([mc.Flatten()], preprocess=mc.data.UNIT)
     with pytest.raises(ValueError, match="network has no parameters: there is nothing to train"):
         run(digits, optimizer=Plain(net, 0.1), net=net)
+
+
+def test_a_loss_for_logits_is_warned_of_where_outputs_are_distances(digits):
+    words = r"distances \(RBF, 10 units: the smallest wins\), CrossEntropyLoss is for logits .* error of 100 %"
+    net = mc.models.lenet5(rng=0)
+    with pytest.warns(UserWarning, match=words) as caught:
+        run(digits, mc.losses.CrossEntropyLoss(), mc.optim.SGD(net.parameters(), 0.01), net)
+    assert [warning.filename for warning in caught] == [__file__]  # the line that called fit
+    before = net.vector.values.copy()
+    with pytest.raises(UserWarning, match=words):  # where warnings are errors, before anything is trained
+        run(digits, mc.losses.CrossEntropyLoss(), mc.optim.SGD(net.parameters(), 0.01), net)
+    assert np.array_equal(net.vector.values, before)
+    for loss in (mc.losses.RBFLoss(), mc.losses.MAPLoss()):
+        run(digits, loss, mc.optim.SGD(net.parameters(), 0.0001), net)

@@ -9,6 +9,7 @@ from minicnn.cli.train.options import OF_THE_RECIPE, SETTINGS, parse
 from minicnn.cli.train.pictures import draw
 from minicnn.cli.train.places import results_directory
 from minicnn.models.lenet5 import INPUT_SHAPE
+from minicnn.terminal import fitted
 from minicnn.training.recipes import RECIPES
 
 OF_THE_START = 500
@@ -40,9 +41,9 @@ class Job:
     def __exit__(self, *error):
         return self.at_the_end.__exit__(*error)
 
-    def say(self, text):
-        if not self.args.quiet:
-            print(text, flush=True)
+    def say(self, text, always=False):
+        if always or not self.args.quiet:
+            print(fitted(text, sys.stdout, indent=" " * 10), flush=True)
 
     def data(self):
         """MNIST -> (train, test)."""
@@ -87,7 +88,7 @@ class Job:
         self.say(f"{confusion_table(result.confusion)}\n")
         comparable = " (on the sample: not comparable with MNIST's)" if test.is_sample else ""
         wrong = f"{result.errors:,} of {result.count:,} wrong"
-        print(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", flush=True)
+        self.say(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", always=True)
         for name, path in (("checkpoint", self.checkpoint), ("history", self.history_file)):
             if path.exists():
                 self.say(f"{name + ':':12}{path}")

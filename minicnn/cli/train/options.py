@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import minicnn as mc
+from minicnn.cli.help import Paragraphs
 from minicnn.cli.numbers import number
 from minicnn.training.recipes import INITIALISERS, LOSSES, RECIPES
 
@@ -20,7 +21,8 @@ def parse(arguments, about, prog=None):
     rate = number(float, "positive and finite", lambda x: 0 < x < math.inf)
     names = "; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
 
-    parser = argparse.ArgumentParser(prog=prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    how = {"usage": "%(prog)s [OPTIONS]", "formatter_class": Paragraphs}
+    parser = argparse.ArgumentParser(prog=prog, description=about, **how)
     add = parser.add_argument
     add("--data", metavar="DIR", help="directory with the four MNIST files, raw or .gz (default: MINICNN_DATA, "
         "the cache, a download, the bundled sample, whichever comes first)")  # fmt: skip

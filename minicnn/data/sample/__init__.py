@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+from minicnn.data.classes import DIGITS
 from minicnn.data.dataset import Dataset
 from minicnn.data.idx import decode, decompress
 
@@ -17,7 +18,8 @@ def load_sample(reason=None):
     total = sum(len(labels) for _, labels in arrays)
     because = f", because {reason}" if reason else ""
     source = f"the bundled sample of {total:,} digits{because}; an error on it is not comparable with MNIST's"
-    return tuple(Dataset(images, labels, source, is_sample=True) for images, labels in arrays)
+    about = {"is_sample": True, "name": "MNIST's sample", "classes": DIGITS}
+    return tuple(Dataset(images, labels, source, **about) for images, labels in arrays)
 
 
 def _read(name):
