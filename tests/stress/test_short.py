@@ -14,7 +14,7 @@ TRIALS = {"kills": 6, "writing": 10, "signals": 6, "stops": 3, "disks": 4, "conc
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/status").exists(), reason="needs fork and /proc"),
+    pytest.mark.skipif(not (hasattr(os, "fork") and Path("/proc/self/status").exists()), reason="needs fork and /proc"),
 ]
 
 
