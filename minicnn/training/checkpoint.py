@@ -46,7 +46,7 @@ def load_checkpoint(path: FilePath, network: Sequential, optimizer: Any, task: M
 
     def check(kinds, facts):
         check_facts(facts)
-        _check_task(facts, task or {}, "samples", "batch_size")
+        _check_task(facts, task or {}, "samples", "batch_size", "data")
         _check_generators(network, facts)
         check_classes(network, facts)
         check_kinds(network, network_part(kinds))

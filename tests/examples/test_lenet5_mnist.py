@@ -49,7 +49,7 @@ def test_it_says_what_it_uses_and_why(trained):
     assert status == 0
     assert re.search(r"^backend:  numpy \(.+\)|^backend:  cupy \(.+\)", output, re.M)
     assert re.search(r"^data:     the bundled sample .*MINICNN_OFFLINE.*not comparable with MNIST's$", output, re.M)
-    assert "4,000 training digits, 1,000 test digits" in output
+    assert "4,000 training images, 1,000 test images of 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in output
     assert "recipe:   default (mini-batches" in output
     how = ("{loss} loss with j {j:g}, SGD with lr {lr:g} falling, momentum {momentum:g}, "
            "weight decay {weight_decay:g}").format(**SETTINGS)  # fmt: skip
@@ -135,7 +135,7 @@ def test_the_papers_recipe_and_distortions(run, tmp_path):
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
     assert status == 0 and (tmp_path / "out" / "distortions.png").exists() == (find_spec("matplotlib") is not None)
     assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0005 falling" in output
-    assert "digits distorted anew in every epoch" in output
+    assert "images distorted anew in every epoch" in output
     assert len(re.findall(r"steps \d\.\de-\d+ to \d\.\de-\d+", output)) == 2
     error = float(re.search(r"test error: ([\d.]+)%", output).group(1))
     assert error < 15
