@@ -203,6 +203,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.slow
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
 @pytest.mark.parametrize("seconds", [0.5, 4])
 def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, start, environment, tmp_path):
@@ -219,6 +220,7 @@ def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, st
     assert process.returncode == 130 and "Traceback" not in errors, errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
 def test_the_first_run_says_that_it_compiles_before_it_does_and_the_next_one_does_not(start, environment, tmp_path):
     kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}

@@ -18,6 +18,7 @@ SETTINGS = {name: value for name, value in mc.training.RECIPES["default"].settin
 SETTINGS |= {"recipe": "default", "distort": False, "data": None, "epochs": 1, "backend": None, "seed": 0, "threads": 1}
 
 
+@pytest.mark.slow
 def test_runs_that_start_at_once_get_a_directory_each(start, tmp_path):
     how = "--epochs", 1, "--no-plots", "--threads", 1
     runs = [start(SCRIPT, *how, "--seed", seed, cwd=tmp_path) for seed in range(3)]
