@@ -1,9 +1,13 @@
 """A network whose weights are the average of those that another one has had while it was trained."""
 
 import copy
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from minicnn.layers.checks import positive
+from minicnn.network import Sequential
 from minicnn.training.protocol import check_network
+from minicnn.typing import Array
 
 
 class AveragedNetwork:
@@ -20,17 +24,18 @@ class AveragedNetwork:
     Raises ValueError unless 0 <= decay < 1 and every is at least 1, TypeError for what is no Sequential.
     """
 
-    def __init__(self, network, decay=0.999, every=32):
+    def __init__(self, network: Sequential, decay: float = 0.999, every: int = 32) -> None:
         check_network(network)
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be at least 0 and below 1, got {decay}")
         self.decay, self.every = decay, positive("every", every)
         self.network = copy.deepcopy(network)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"AveragedNetwork(decay={self.decay}, every={self.every})"
 
-    def epoch(self, network, steps, first, batches, rates, stopped):
+    def epoch(self, network: Sequential, steps: Any, first: int, batches: Iterable[Array], rates: Iterable[float],
+              stopped: Callable[[], bool]) -> Iterator[tuple[Array, float, float, int]]:  # fmt: skip
         """``steps.epoch(batches, rates, stopped)``, taking in the network's weights on the way.
 
         first: how many batches of this epoch have been before.
@@ -48,7 +53,7 @@ class AveragedNetwork:
             self.update(network, (first + end - 1) % self.every + 1)
             start = end
 
-    def update(self, network, steps):
+    def update(self, network: Sequential, steps: int) -> None:
         """Take in the network's weights, ``steps`` steps after the last time."""
         ours, theirs = self.network.vector.values, network.vector.values
         ours += ours.dtype.type(1 - self.decay**steps) * (theirs - ours)
@@ -56,7 +61,7 @@ class AveragedNetwork:
             setattr(*self.network.buffer_places()[name], getattr(layer, attribute).copy())
 
 
-def check_average(average, network):
+def check_average(average: AveragedNetwork | None, network: Sequential) -> None:
     """TypeError or ValueError unless ``average`` is None or can be the average of the network's weights."""
     if average is None:
         return
@@ -69,7 +74,7 @@ def check_average(average, network):
                              f"average, {theirs.get(what)} in the network")  # fmt: skip
 
 
-def facts(network):
+def facts(network: Sequential) -> dict[str, str]:
     """{what: its kind} of all that two networks must have in common for one to be an average of the other."""
     arrays = {p.name: p.value for p in network.parameters()} | dict(network.named_buffers())
     return {"backend": network.backend.name} | {name: f"{a.dtype} {tuple(a.shape)}" for name, a in arrays.items()}
