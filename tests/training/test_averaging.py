@@ -7,6 +7,7 @@ import pytest
 
 import minicnn as mc
 from minicnn.errors import CheckpointError
+from minicnn.serialization import save_npz
 from minicnn.training import AveragedNetwork, evaluate, fit, load_checkpoint, read_facts
 
 
@@ -153,6 +154,19 @@ def test_a_checkpoint_with_an_average_and_one_without_are_not_mixed_up(digits, t
         assert np.array_equal(net.vector.values, before)
         assert average is None or np.array_equal(average.network.vector.values, before)
     assert np.array_equal(plain(9).load(with_it).vector.values, net.load(with_it).vector.values)
+
+
+def test_a_damaged_average_is_refused_and_nothing_is_changed(digits, tmp_path):
+    net = plain()
+    train(net, digits, AveragedNetwork(net), epochs=1, checkpoint=tmp_path / "c.npz")
+    arrays, facts = read_facts(tmp_path / "c.npz")
+    arrays["average/out.bias"] = np.full(10, np.nan, "float32")
+    save_npz(tmp_path / "d.npz", arrays, facts)
+    other = plain(9)
+    average, before = AveragedNetwork(other), other.vector.values.copy()
+    with pytest.raises(CheckpointError, match=r"10 of the 10 numbers of out\.bias are not finite"):
+        train(other, digits, average, resume=tmp_path / "d.npz")
+    assert np.array_equal(other.vector.values, before) and np.array_equal(average.network.vector.values, before)
 
 
 def test_an_average_of_another_architecture_in_the_file_is_refused(digits, tmp_path):
