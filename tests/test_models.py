@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn.errors import CheckpointError
 from minicnn.initialisers import inverse_root_fan_in, uniform_fan_in, unit_variance, zeros
 from minicnn.models.lenet5 import INPUT_SHAPE, TABLE_I
-from minicnn.models.prototypes import digit_prototypes
+from minicnn.models.prototypes import MOST_CODES, characters, codes, digit_prototypes, prototypes
+from minicnn.serialization import save_npz
 
 TABLE = {  # layer: input, output (C, H, W), parameters, connections; the paper's section II.B
     "C1": ((1, 32, 32), (6, 28, 28), 156, 122304),
@@ -41,6 +43,104 @@ def test_prototypes_are_ten_different_drawings():
     assert len(np.unique(prototypes, axis=0)) == 10
     one = prototypes[1].reshape(12, 7)
     assert (one[9] == [-1, 1, 1, 1, 1, 1, 1]).all() and (one[10:] == -1).all()
+
+
+def distances(drawings):
+    """In how many places each two differ; with itself in as many as there are."""
+    drawings = np.asarray(drawings)
+    return (drawings[:, None] != drawings[None]).sum(axis=2) + drawings.shape[1] * np.eye(len(drawings), dtype=int)
+
+
+def test_every_printable_character_has_a_drawing_of_its_own():
+    drawn = characters()
+    assert set(drawn) == {chr(code) for code in range(33, 127)}
+    assert all(drawing.shape == (84,) and set(drawing) == {-1.0, 1.0} for drawing in drawn.values())
+    assert distances(list(drawn.values())).min() == 4
+
+
+def test_characters_stand_on_one_line_and_the_digits_are_the_papers():
+    for capital in "ABCDEFGHIJKLMNOPRSTUVWXYZ":
+        rows = np.flatnonzero((characters()[capital].reshape(12, 7) > 0).any(axis=1))
+        assert (rows[0], rows[-1]) == (0, 9), capital
+    assert np.array_equal(digit_prototypes(), [characters()[digit] for digit in "0123456789"])
+
+
+def test_codes_differ_in_half_of_their_places():
+    every = codes(MOST_CODES)
+    assert MOST_CODES == 168 and every.shape == (168, 84) and set(np.unique(every)) == {-1.0, 1.0}
+    assert distances(every).min() == 42
+    assert np.array_equal(every[:84] @ every[:84].T, 84 * np.eye(84)), "a Hadamard matrix"
+    assert np.array_equal(codes(26), every[:26])
+    with pytest.raises(ValueError, match="classes must be at most 168 unless all are characters, got 169"):
+        codes(169)
+
+
+@pytest.mark.parametrize("classes, drawn", [
+    ("ABCxyz", True), (["b", "$"], True), (3, True), (11, False), (["shirt", "bag"], False), (["a", "bag"], False),
+])  # fmt: skip
+def test_classes_are_drawn_if_all_are_characters(classes, drawn):
+    net = mc.models.lenet5(classes, rng=0)
+    names = net.classes
+    assert np.array_equal(net["output"].prototypes, prototypes(names))
+    expected = [characters()[name] for name in names] if drawn else codes(len(names))
+    assert np.array_equal(net["output"].prototypes, expected)
+
+
+def test_lenet5_of_26_classes_has_the_same_weights_and_more_connections():
+    net, digits = mc.models.lenet5(26, rng=0), mc.models.lenet5(rng=0)
+    assert np.array_equal(net.vector.values, digits.vector.values)
+    assert net.counts(INPUT_SHAPE)[-1]["connections"] == 26 * 84
+    assert net.forward(np.zeros((1, 32, 32, 2), "float32")).shape == (26, 2)
+    assert mc.models.lenet_modern(26, rng=0).forward(np.zeros((1, 28, 28, 2), "float32")).shape == (26, 2)
+
+
+@pytest.mark.parametrize("classes, error, words", [
+    (1, ValueError, "classes must be 2 to 256, got 1: there must be something to tell apart"),
+    (0, ValueError, "got 0"), (-3, ValueError, "got -3"), (10**9, ValueError, "got 1000000000"),
+    ([], ValueError, "got 0"),
+    ("ABA", ValueError, "classes must all be different, got 'A' more than once"),
+    (["a", " "], ValueError, "classes must have names that can be read, got ' ' among them"),
+    (["a", 1], TypeError, "classes must be names, got 1 among them"),
+    (2.5, TypeError, "classes must be a number or a sequence of names, got 2.5"),
+    (None, TypeError, "classes must be a number or a sequence of names, got None"),
+    (200, ValueError, "classes must be at most 168 unless all are characters, got 200"),
+])  # fmt: skip
+def test_classes_that_are_none(classes, error, words):
+    with pytest.raises(error, match=words):
+        mc.models.lenet5(classes)
+
+
+def test_the_packages_weights_know_the_digits_only():
+    with pytest.raises(ValueError, match=r"classes must be left out with .*; got 26 classes, 0, 1, 2, "):
+        mc.models.lenet5(26, pretrained=True)
+
+
+def test_a_saved_network_keeps_the_names_of_its_classes(tmp_path):
+    net = mc.models.lenet5("ABCDE", rng=0)
+    net.save(tmp_path / "letters.npz")
+    assert mc.models.classes_of(tmp_path / "letters.npz") == tuple("ABCDE")
+    other = mc.models.lenet5(mc.models.classes_of(tmp_path / "letters.npz"), rng=1).load(tmp_path / "letters.npz")
+    assert other.classes == tuple("ABCDE") and np.array_equal(other.vector.values, net.vector.values)
+    for others in ("0123456789", "vwxyz"):
+        with pytest.raises(CheckpointError, match=r"npz tells 5 classes apart \(A, B, C, D, E\), this network "):
+            mc.models.lenet5(others).load(tmp_path / "letters.npz")
+
+
+def test_a_network_without_names_takes_those_of_the_file(tmp_path):
+    layers = [mc.Linear(2, 5, rng=0)]
+    mc.Sequential(layers).save(tmp_path / "nameless.npz")
+    assert mc.models.classes_of(tmp_path / "nameless.npz") is None
+    mc.Sequential(layers, classes="ABCDE").save(tmp_path / "named.npz")
+    assert mc.Sequential(layers).load(tmp_path / "named.npz").classes == tuple("ABCDE")
+    assert mc.Sequential(layers, classes="ABCDE").load(tmp_path / "nameless.npz").classes == tuple("ABCDE")
+
+
+@pytest.mark.parametrize("classes", ["AB", ["A", "A"], [1, 2], {"A": "B"}, ["A"], 7])
+def test_a_file_whose_classes_are_no_names_is_damaged(tmp_path, classes):
+    net = mc.models.lenet5("AB", rng=0)
+    save_npz(tmp_path / "n.npz", net.state_dict(), {"kind": "network", "classes": classes})
+    with pytest.raises(CheckpointError, match=r"n\.npz is damaged: its classes must "):
+        mc.models.lenet5("AB").load(tmp_path / "n.npz")
 
 
 def test_initial_weights_lie_within_the_published_bound():

@@ -14,7 +14,7 @@ from matplotlib.text import Text  # noqa: E402
 
 from minicnn import files, plots  # noqa: E402
 from minicnn.models.lenet5 import TABLE_I  # noqa: E402
-from minicnn.models.prototypes import digit_prototypes  # noqa: E402
+from minicnn.models.prototypes import digit_prototypes, prototypes  # noqa: E402
 from minicnn.plots import canvas  # noqa: E402
 
 
@@ -71,7 +71,7 @@ def record(epoch, train=0.4, test=0.2):
 def test_learning_curves_show_all_four_series_and_their_last_values(check):
     figure = check(plots.learning_curves, [record(n, 0.4 / n, 0.3 / n) for n in range(1, 21)], title="a run")
     shown = texts(figure)
-    assert {"a run", "loss", "error", "epoch", "digits misread (%)"} <= set(shown)
+    assert {"a run", "loss", "error", "epoch", "images misread (%)"} <= set(shown)
     assert {"0.06", "0.045", "2.00%", "1.50%"} <= set(shown)
     losses, errors = figure.axes
     assert [len(axes.lines) for axes in (losses, errors)] == [2, 2]
@@ -102,14 +102,29 @@ def test_learning_curves_need_an_epoch(tmp_path):
 # ------------------------------------------------------------------------------------------- confusion matrix
 
 
+@pytest.mark.parametrize("count, length", [(2, 1), (10, 12), (47, 3)])
+def test_confusion_matrix_of_other_classes(check, count, length):
+    names = [f"{n:0>{length}}" for n in range(count)]
+    confusion = 40 * np.eye(count, dtype=int)
+    confusion[0, -1] = confusion[-1, 0] = 1
+    figure = check(plots.confusion_matrix, confusion, classes=names, what="test images of letters")
+    assert all(texts(figure).count(name) >= 2 for name in names[:1] + names[-1:])
+    assert any("test images of letters misread: error" in text for text in texts(figure))
+
+
+def test_confusion_matrix_needs_a_name_for_each_class(tmp_path):
+    with pytest.raises(ValueError, match="classes must be 3 names, got 2"):
+        plots.confusion_matrix(np.eye(3, dtype=int), tmp_path / "p.png", classes="AB")
+
+
 def test_confusion_matrix_counts_rows_and_errors(check):
     confusion = np.diag([90] * 10)
     confusion[4, 9], confusion[9, 4] = 10, 1
     figure = check(plots.confusion_matrix, confusion)
     shown = texts(figure)
-    assert "11 of 911 digits misread: error 1.21%" in shown
+    assert "11 of 911 images misread: error 1.21%" in shown
     assert shown.count("90") == 10 and {"10", "10.0%", "1.1%"} <= set(shown)
-    assert {"true label", "predicted label", "digits confused"} <= set(shown)
+    assert {"true label", "predicted label", "images confused"} <= set(shown)
     mistakes = pictures(figure)[-1].get_array()
     assert mistakes[4, 9] == 10 and mistakes.mask[3, 3], "only mistakes are coloured"
 
@@ -196,6 +211,18 @@ def test_feature_maps_of_another_network_whose_largest_output_wins(check):
     assert colours.index(matplotlib.colors.to_rgba(canvas.ORANGE)) == 1
 
 
+@pytest.mark.parametrize("names", ["ABCDEFGHIJ", [f"ankle boot {n}" for n in range(10)]])
+def test_feature_maps_name_the_classes(check, names):
+    figure = check(plots.feature_maps, lenet5_stages(np.random.default_rng(0)), title="", classes=names)
+    assert set(names) <= set(texts(figure))
+
+
+def test_feature_maps_of_many_classes(check):
+    stages = [*lenet5_stages(np.random.default_rng(0))[:-1], ("output", np.arange(94.0))]
+    figure = check(plots.feature_maps, stages, title="")
+    assert {str(n) for n in range(94)} <= set(texts(figure))
+
+
 def test_feature_maps_need_a_layer(tmp_path):
     with pytest.raises(ValueError, match="at least one layer"):
         plots.feature_maps(lenet5_stages(np.random.default_rng(0))[:2], tmp_path / "p.png", "")
@@ -203,10 +230,10 @@ def test_feature_maps_need_a_layer(tmp_path):
 
 @pytest.mark.parametrize("label, verdict", [(3, "rightly"), (8, "wrongly: it is 8")])
 def test_prototype_marks_the_nearest(check, label, verdict):
-    prototypes = digit_prototypes()
-    f6 = 0.8 * prototypes[3]
-    distances = np.square(f6 - prototypes).sum(axis=1)
-    figure = check(plots.prototype, f6, prototypes, distances, label)
+    drawings = digit_prototypes()
+    f6 = 0.8 * drawings[3]
+    distances = np.square(f6 - drawings).sum(axis=1)
+    figure = check(plots.prototype, f6, drawings, distances, label)
     shown = texts(figure)
     assert f"The nearest prototype wins: read as 3, {verdict}" in shown
     assert {"output of F6", "prototype of 3", "squared distance from each prototype"} <= set(shown)
@@ -215,14 +242,31 @@ def test_prototype_marks_the_nearest(check, label, verdict):
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), f6.reshape(12, 7))
 
 
+@pytest.mark.parametrize("count", [2, 26, 94])
+def test_prototypes_of_other_classes_by_their_names(check, count):
+    names = [chr(code) for code in range(126, 126 - count, -1)]
+    drawings, f6 = prototypes(names), prototypes(names)[1]
+    figure = check(plots.prototype, f6, drawings, np.square(f6 - drawings).sum(axis=1), 0, classes=names)
+    assert f"The nearest prototype wins: read as {names[1]}, wrongly: it is {names[0]}" in texts(figure)
+    assert len(figure.axes[-1].images) == count
+
+
 # ----------------------------------------------------------------------------------------------- misclassified
 
 
+def test_misclassified_names_the_classes_and_the_data(check):
+    names = ["shirt", "$ and $", "ankle boot"]
+    images, labels = np.zeros((3, 28, 28), np.uint8), np.array([0, 1, 2])
+    figure = check(plots.misclassified, images, labels, [1, 0, 2], classes=names, what="test images of clothes")
+    assert {"shirt →\n$ and $", "$ and $ →\nshirt"} <= set(texts(figure))
+    assert "2 of 3 test images of clothes misread, all of them: true → predicted" in texts(figure)
+
+
 @pytest.mark.parametrize("count, wrong, title", [
-    (1000, 0, "0 of 1,000 digits misread"),
-    (30, 1, "1 of 30 digits misread, all of them: true → predicted"),
-    (60, 50, "50 of 60 digits misread, all of them: true → predicted"),
-    (2000, 77, "77 of 2,000 digits misread, the first 50: true → predicted"),
+    (1000, 0, "0 of 1,000 images misread"),
+    (30, 1, "1 of 30 images misread, all of them: true → predicted"),
+    (60, 50, "50 of 60 images misread, all of them: true → predicted"),
+    (2000, 77, "77 of 2,000 images misread, the first 50: true → predicted"),
 ])  # fmt: skip
 def test_misclassified_says_how_many_of_how_many(check, count, wrong, title):
     rng = np.random.default_rng(0)

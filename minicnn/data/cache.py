@@ -1,6 +1,7 @@
 """Published data sets on this machine: the user's cache, filled by downloads."""
 
 import os
+from pathlib import Path
 
 from minicnn.data.dataset import Dataset
 from minicnn.data.download import download, published, unpack
@@ -11,7 +12,7 @@ from minicnn.files import open_file
 NO_HOME = "this user has no home directory for a cache"
 
 
-def cache_directory():
+def cache_directory() -> Path | None:
     """Where downloads are kept: the user's cache directory, by the custom of the operating system; None without one."""
     from pooch import os_cache  # here: pooch takes a while to import
 

@@ -1,8 +1,12 @@
 """Images and their labels, as they lie on the disk: samples first, one byte a pixel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from minicnn.data.classes import class_names, unnamed
+from minicnn.typing import ArrayLike
 
 
 class Dataset:
@@ -20,7 +24,8 @@ class Dataset:
     <Dataset of 3 28x28 images, 3 classes: shapes, given arrays>
     """
 
-    def __init__(self, images, labels, source="given arrays", is_sample=False, *, name=None, classes=None):
+    def __init__(self, images: ArrayLike, labels: ArrayLike, source: str = "given arrays", is_sample: bool = False, *,
+                 name: str | None = None, classes: int | Sequence[str] | None = None) -> None:  # fmt: skip
         images, labels = np.asarray(images), np.asarray(labels)
         if images.dtype != np.uint8:
             raise TypeError(f"images must be uint8, got {element_words(images)}")
@@ -39,16 +44,16 @@ class Dataset:
         self.name = "your images" if name is None else name
         self.source, self.is_sample = source, is_sample
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         height, width = self.images.shape[1:]
         what = f"{len(self):,} {height}x{width} images, {len(self.classes)} classes"
         whence = self.source if self.source.startswith(self.name) else f"{self.name}, {self.source}"
         return f"<Dataset of {what}: {whence}>"
 
-    def subset(self, indices):
+    def subset(self, indices: Any) -> "Dataset":
         """The samples at ``indices`` (integers, a mask or a slice), from the same source."""
         try:
             images, labels = self.images[indices], self.labels[indices]

@@ -12,13 +12,15 @@ import math
 import os
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 
 from minicnn.errors import DataFileError
 from minicnn.files import atomic_write, open_file
+from minicnn.typing import Array, ArrayLike, FilePath
 
-ELEMENT_TYPES = {
+ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"), 0x09: np.dtype(">i1"), 0x0B: np.dtype(">i2"),
     0x0C: np.dtype(">i4"), 0x0D: np.dtype(">f4"), 0x0E: np.dtype(">f8"),
 }  # fmt: skip
@@ -32,7 +34,7 @@ PIECE = 1 << 20
 """Bytes that are unpacked at once."""
 
 
-def read_idx(path):
+def read_idx(path: FilePath) -> Array:
     """The array in an IDX file, raw or gzip, in this machine's byte order; it may be written to.
 
     Raises DataFileError, naming the file, for one that is missing, empty, damaged, of the wrong length, or no
@@ -41,7 +43,7 @@ def read_idx(path):
     return decode(read_contents(path), path)
 
 
-def write_idx(path, array):
+def write_idx(path: FilePath, array: ArrayLike) -> None:
     """Write ``array`` as an IDX file, gzip if ``path`` ends in .gz, whole or not at all.
 
     Equal arrays give equal files: the archive holds neither a name nor a time. Raises TypeError for a dtype

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from minicnn.data import cache
 from minicnn.data.catalogue import SETS
+from minicnn.data.dataset import Dataset
 from minicnn.data.files import from_idx_files, listing
 from minicnn.data.folder import from_folder
 from minicnn.data.idx import kind_of
 from minicnn.data.mnist import from_mnists_files, load_mnist, mnist_or_sample
 from minicnn.data.pictures import SUFFIXES
 from minicnn.errors import DataFileError
+from minicnn.typing import FilePath
 
 
-def load(name_or_path=None, *, seed=0, progress=True):
+def load(name_or_path: FilePath | None = None, *, seed: int = 0, progress: bool = True) -> tuple[Dataset, Dataset]:
     """-> (train, test), two Datasets, which know their name, their classes and where they come from.
 
     name_or_path: one of the names in ``data.NAMES``, from the user's cache or by a download into it, with a bar on

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from minicnn.data import cache
 from minicnn.data.catalogue import SETS
+from minicnn.data.dataset import Dataset
 from minicnn.data.files import given
 from minicnn.data.sample import load_sample
 from minicnn.errors import DataFileError
+from minicnn.typing import FilePath
 
 
-def load_mnist(path=None, *, progress=True):
+def load_mnist(path: FilePath | None = None, *, progress: bool = True) -> tuple[Dataset, Dataset]:
     """-> (train, test), two Datasets, whose ``source`` says in one line where they come from and why.
 
     The first of these that there is:

@@ -1,15 +1,20 @@
 """LeNet-5 as published: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document
 recognition", Proc. IEEE 86(11), 1998, section II.B."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
+from minicnn.backend import Backend
 from minicnn.data.classes import DIGITS, class_names, listed
 from minicnn.data.transforms import LENET5_1998
-from minicnn.initialisers import lecun1998, zeros
+from minicnn.initialisers import Initialiser, lecun1998, zeros
 from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Subsampling
 from minicnn.models import pretrained as shipped
 from minicnn.models.prototypes import prototypes
 from minicnn.network import Sequential
+from minicnn.typing import DType, Seed
 
 TABLE_I = (
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -32,8 +37,9 @@ PUBLISHED = {  # layer: (trainable parameters, connections), as the paper states
 }
 
 
-def lenet5(classes=DIGITS, *, pretrained=False, init=lecun1998, subsampling_init=None, rng=None, dtype="float32",
-           backend="numpy"):  # fmt: skip
+def lenet5(classes: int | Sequence[str] = DIGITS, *, pretrained: bool = False, init: Initialiser = lecun1998,
+           subsampling_init: Initialiser | None = None, rng: Seed = None, dtype: DType = "float32",
+           backend: str | Backend = "numpy") -> Sequential:  # fmt: skip
     """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (classes, N) from a prototype of each class.
 
     60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes images as MNIST
@@ -58,7 +64,7 @@ def lenet5(classes=DIGITS, *, pretrained=False, init=lecun1998, subsampling_init
         raise ValueError(f"classes must be left out with pretrained=True, whose weights know the ten digits; got "
                          f"{len(classes)} classes, {listed(classes)}")  # fmt: skip
     rng = np.random.default_rng(rng)
-    how = {"init": init, "rng": rng, "dtype": dtype}
+    how: dict[str, Any] = {"init": init, "rng": rng, "dtype": dtype}
     pooling = how if subsampling_init is None else {**how, "init": subsampling_init, "bias_init": zeros}
     net = Sequential({
         "C1": Conv2d(1, 6, 5, **how), "C1 squash": ScaledTanh(),

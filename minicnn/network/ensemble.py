@@ -52,5 +52,6 @@ def facts(network: Sequential) -> Iterator[str]:
     yield f"backend {network.backend.name}"
     yield f"number type {network.dtype}"
     yield f"preprocessing {network.preprocess}"
+    yield f"the classes {', '.join(network.classes or ['without names'])}"
     for layer in network:
         yield f"the layer {layer!r}, parameters {[p.shape for p in layer.parameters()]}"

@@ -56,15 +56,16 @@ def saved_classes(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def check_classes(network: "Sequential", facts: Mapping[str, Any]) -> None:
-    """CheckpointError if the file's network tells another number of classes apart than this one."""
+    """CheckpointError if the file's network has other classes: LeNet-5's prototypes go with their names."""
     classes, own = saved_classes(facts), getattr(network, "classes", None)
-    if classes is not None and own is not None and len(classes) != len(own):
+    if classes is not None and own is not None and classes != own:
         raise CheckpointError(f"tells {len(classes)} classes apart ({listed(classes)}), this network {len(own)} "
                               f"({listed(own)}): make it with classes=mc.models.classes_of(path)")  # fmt: skip
 
 
 def load(network: "Sequential", path: FilePath) -> "Sequential":
-    """Read what ``save`` or a training checkpoint wrote, the names of the classes too; returns the network.
+    """Read what ``save`` or a training checkpoint wrote; returns the network, which takes the names of its classes
+    from the file if it has none.
 
     Raises CheckpointError, before anything is changed, for an unreadable file or another network's.
     """

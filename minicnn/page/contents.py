@@ -5,8 +5,9 @@ import gzip
 import numpy as np
 
 from minicnn.data import load_sample
+from minicnn.data.classes import DIGITS, listed
 from minicnn.errors import CheckpointError
-from minicnn.models import lenet5, pretrained
+from minicnn.models import classes_of, lenet5, pretrained
 from minicnn.models.lenet5 import PUBLISHED, TABLE_I
 from minicnn.page.arrays import pack
 from minicnn.serialization import load_npz
@@ -19,8 +20,12 @@ def weights(path=None):
     """The page's file of weights: those that come with the package, or of a network or checkpoint at ``path``.
 
     All 60,000 parameters in the order of the network's ParameterVector, then the prototypes; Table I, the input's
-    values and where the network comes from as facts. Raises CheckpointError for a file that is no LeNet-5's.
+    values and where the network comes from as facts. Raises CheckpointError for a file that is no LeNet-5's, or one of
+    other classes than the digits.
     """
+    if path is not None and (classes := classes_of(path) or DIGITS) != DIGITS:
+        raise CheckpointError(f"{path} tells {len(classes)} classes apart ({listed(classes)}); the page is made for "
+                              "the ten digits, and takes a network of theirs only")  # fmt: skip
     net = lenet5(pretrained=True) if path is None else lenet5().load(path)
     if not np.isfinite(net.vector.values).all():
         raise CheckpointError(f"{path} holds weights that are not finite: its training went astray")

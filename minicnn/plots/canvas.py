@@ -32,6 +32,7 @@ STYLE = {
     "font.size": 15, "axes.titlesize": 17, "axes.labelsize": 15, "figure.titlesize": 20, "figure.titleweight": "bold",
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left",
     "lines.linewidth": 2.5, "lines.markersize": 7, "savefig.dpi": DPI, "figure.dpi": DPI,
+    "text.parse_math": False,  # a class may be called $
     "figure.constrained_layout.w_pad": 0.15, "figure.constrained_layout.h_pad": 0.15,
 }  # fmt: skip
 
@@ -54,6 +55,15 @@ def symmetric(*arrays):
     """-> {"vmin": -m, "vmax": m}, m the largest magnitude in the arrays: a colour scale centred at zero."""
     largest = max(float(np.abs(a).max()) for a in arrays) or 1.0
     return {"vmin": -largest, "vmax": largest}
+
+
+def named(classes, count):
+    """The names of ``count`` classes, by default their numbers. Raises ValueError for fewer names."""
+    if classes is None:
+        return list(map(str, range(count)))
+    if len(classes) < count:
+        raise ValueError(f"classes must be {count} names, got {len(classes)}")
+    return list(classes)
 
 
 def rounded(value):

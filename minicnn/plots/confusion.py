@@ -1,11 +1,17 @@
-"""Which digits a network takes for which."""
+"""Which classes a network takes for which."""
 
 import numpy as np
 
-from minicnn.plots.canvas import GREY, sheet
+from minicnn.plots.canvas import GREY, WIDE, named, sheet
+
+ROOM_FOR = 24
+"""So many classes fit on a projector's whole picture; for more of them the picture grows."""
+
+SLANTED = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+"""How names of more than a few letters stand beside each other."""
 
 
-def confusion_matrix(confusion, path):
+def confusion_matrix(confusion, path, classes=None, what="images"):
     """Draw confusion[true, predicted], counts as ``training.evaluate`` returns them -> path.
 
     Only mistakes are coloured: right answers, a hundred times as many, would drown them.
@@ -13,32 +19,35 @@ def confusion_matrix(confusion, path):
     confusion = np.asarray(confusion)
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1] or not confusion.size:
         raise ValueError(f"confusion must have shape (classes, classes), got {confusion.shape}")
-    classes, total = len(confusion), int(confusion.sum())
-    mistakes = confusion * ~np.eye(classes, dtype=bool)
-    wrong = int(mistakes.sum())
-    with sheet(path, layout="constrained") as figure:
+    count, total, names = len(confusion), int(confusion.sum()), named(classes, len(confusion))
+    mistakes = confusion * ~np.eye(count, dtype=bool)
+    wrong, larger = int(mistakes.sum()), max(1, count / ROOM_FOR)
+    with sheet(path, tuple(larger * side for side in WIDE), layout="constrained") as figure:
         axes = figure.subplots()
         shown = np.ma.masked_equal(mistakes, 0)
         most = max(1, int(mistakes.max()))
-        axes.imshow(np.where(np.eye(classes), 1.0, np.nan), cmap="Blues", vmin=0, vmax=9, aspect="auto")
+        axes.imshow(np.where(np.eye(count), 1.0, np.nan), cmap="Blues", vmin=0, vmax=9, aspect="auto")
         image = axes.imshow(shown, cmap="Oranges", vmin=0, vmax=most, aspect="auto")
         for true, predicted in np.ndindex(confusion.shape):
-            count = int(confusion[true, predicted])
+            cell = int(confusion[true, predicted])
             on_diagonal = true == predicted
-            if count or on_diagonal:
-                dark = not on_diagonal and count > 0.6 * most
-                axes.text(predicted, true, f"{count:,}", ha="center", va="center", fontsize=14,
+            if cell or on_diagonal:
+                dark = not on_diagonal and cell > 0.6 * most
+                axes.text(predicted, true, f"{cell:,}", ha="center", va="center", fontsize=13,
                           color="white" if dark else GREY if on_diagonal else "black",
                           weight="normal" if on_diagonal else "bold")  # fmt: skip
-        axes.set(xlabel="predicted label", ylabel="true label", xticks=range(classes), yticks=range(classes))
-        figure.suptitle(f"{wrong:,} of {total:,} digits misread: error {wrong / max(1, total):.2%}")
-        axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
+        axes.set(xlabel="predicted label", ylabel="true label")
+        axes.set_xticks(range(count), names, **(SLANTED if max(map(len, names)) > 3 else {}))
+        axes.set_yticks(range(count), names)
+        title = f"{wrong:,} of {total:,} {what} misread: error {wrong / max(1, total):.2%}"
+        figure.suptitle(title, fontsize=20 * larger)
+        axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
         axes.grid(which="minor", color="0.85")
         axes.tick_params(which="both", length=0)
         axes.spines[:].set_visible(False)
         _error_of_each(axes, confusion, mistakes)
-        bar = figure.colorbar(image, label="digits confused", shrink=0.8)
+        bar = figure.colorbar(image, label="images confused", shrink=0.8)
         bar.ax.yaxis.get_major_locator().set_params(integer=True)
     return path
 

@@ -5,8 +5,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from minicnn.plots.canvas import BLUE, ORANGE, sheet
 
 SERIES = (
-    ("train", "training digits, while the weights change", BLUE, "o"),
-    ("test", "test digits, after each epoch", ORANGE, "s"),
+    ("train", "training images, while the weights change", BLUE, "o"),
+    ("test", "test images, after each epoch", ORANGE, "s"),
 )
 
 
@@ -20,8 +20,8 @@ def learning_curves(records, path, title="learning curves"):
         raise ValueError("records is empty: there is no epoch to draw")
     with sheet(path, layout="constrained") as figure:
         losses, errors = figure.subplots(1, 2)
-        _panel(losses, records, "loss", "loss, mean of a digit", 1, "{:.3g}")
-        _panel(errors, records, "error", "digits misread (%)", 100, "{:.2f}%")
+        _panel(losses, records, "loss", "loss, mean of an image", 1, "{:.3g}")
+        _panel(errors, records, "error", "images misread (%)", 100, "{:.2f}%")
         figure.suptitle(title)
         handles, labels = losses.get_legend_handles_labels()
         figure.get_layout_engine().set(rect=(0, 0.08, 1, 0.92))  # the legend stands below both panels

@@ -1,4 +1,4 @@
-"""A digit and what random distortions make of it."""
+"""An image and what random distortions make of it."""
 
 import numpy as np
 
@@ -17,5 +17,5 @@ def distortions(image, distort, path, rng=0):
         axes.plot([-0.44, 0.44, 0.44, -0.44, -0.44], [-0.44, -0.44, 0.44, 0.44, -0.44], color=ORANGE, linewidth=4)
         axes.set(xticks=[], yticks=[])
         bare(axes)
-        figure.suptitle("A digit (framed), and what it is distorted to")
+        figure.suptitle("An image (framed), and what it is distorted to")
     return path

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn.models.prototypes import HEIGHT, WIDTH
-from minicnn.plots.canvas import GREY, INK, ORANGE, SIGNED, bare, place, rounded, sheet, symmetric, tiles, write
+from minicnn.plots.canvas import GREY, INK, ORANGE, SIGNED, bare, named, place, rounded, sheet, symmetric, tiles, write
 
 MAPS_HIGH, UNITS_HIGH = 8, 20
 """So many feature maps, or single units, stand in a column before a second one begins."""
@@ -11,9 +11,12 @@ BODY, TOP, BOTTOM, SIDE, GAP = 5.6, 1.9, 1.5, 0.35, 0.42
 """Inches: the drawings' height, room above, below and beside them, and between two layers."""
 IMAGE, BARS = 2.0, 2.2
 """Inches: the largest side of a single map, and the width of the output's bars."""
+LETTER = 0.12
+"""Inches that a letter of a class's name takes."""
 
 
-def feature_maps(stages, path, title, *, smallest_wins=True, output_words="squared distance\nfrom each prototype"):
+def feature_maps(stages, path, title, *, smallest_wins=True, output_words="squared distance\nfrom each prototype",
+                 classes=None):  # fmt: skip
     """Draw every layer's output for one image, from left to right -> path.
 
     stages: (name, array) pairs. The image (C, H, W) comes first; then feature maps (C, H, W) or vectors
@@ -24,7 +27,9 @@ def feature_maps(stages, path, title, *, smallest_wins=True, output_words="squar
     if len(stages) < 3:
         raise ValueError(f"stages must hold an image, at least one layer and the outputs, got {len(stages)}")
     layers = [_Layer(name, values) for name, values in stages[:-1]]
-    across = 2 * SIDE + sum(layer.width + GAP for layer in layers) + BARS
+    names = named(classes, len(stages[-1][1]))
+    room = LETTER * (max(map(len, names)) - 1)
+    across = 2 * SIDE + sum(layer.width + GAP for layer in layers) + room + BARS
     with sheet(path, (across, TOP + BODY + BOTTOM)) as figure:
         write(figure, SIDE, TOP + BODY + BOTTOM - 0.25, title, va="top", fontsize=26, weight="bold")
         left = SIDE
@@ -39,8 +44,8 @@ def feature_maps(stages, path, title, *, smallest_wins=True, output_words="squar
                       color=GREY)  # fmt: skip
             _heading(figure, left + layer.width / 2, layer.name, layer.words)
             left += layer.width + GAP
-        _outputs(place(figure, left + 0.3, BOTTOM, BARS - 0.9, BODY), stages[-1][1], smallest_wins)
-        _heading(figure, left + BARS / 2, stages[-1][0], output_words)
+        _outputs(place(figure, left + room + 0.3, BOTTOM, BARS - 0.9, BODY), stages[-1][1], smallest_wins, names)
+        _heading(figure, left + room + BARS / 2, stages[-1][0], output_words)
         cax = place(figure, 0.3 * across, 0.75, 0.4 * across, 0.18)
         bar = figure.colorbar(image, cax=cax, orientation="horizontal")
         largest = image.get_clim()[1]
@@ -63,7 +68,7 @@ class _Layer:
             self.words = f"{count} map{'s'[: count > 1]}\n{'x'.join(map(str, values.shape[1:]))}"
         else:
             count, cell = values.size, BODY / UNITS_HIGH
-            is_drawing = count == WIDTH * HEIGHT  # F6: its units are the pixels of a digit
+            is_drawing = count == WIDTH * HEIGHT  # F6: its units are the pixels of a character
             self.rows = HEIGHT if is_drawing else min(count, UNITS_HIGH)
             self.columns = -(-count // self.rows)
             self.words = f"{count} units\n" + (f"as {WIDTH}x{HEIGHT}" if is_drawing else "")
@@ -90,13 +95,14 @@ def _heading(figure, centre, name, words):
     write(figure, centre, BOTTOM + BODY + 0.72, name, ha="center", va="bottom", weight="bold", fontsize=19)
 
 
-def _outputs(axes, outputs, smallest_wins):
+def _outputs(axes, outputs, smallest_wins, names):
     winner = int(outputs.argmin() if smallest_wins else outputs.argmax())
-    digits = np.arange(len(outputs))
-    axes.barh(digits, outputs, color=[ORANGE if digit == winner else "0.75" for digit in digits], height=0.7)
-    for digit, value in enumerate(outputs):
-        chosen = digit == winner
-        axes.text(max(value, 0), digit, f" {rounded(value)}", va="center", color=ORANGE if chosen else "black",
-                  weight="bold" if chosen else "normal")  # fmt: skip
-    axes.set(yticks=digits, ylim=(len(outputs) - 0.5, -0.5), xticks=[])
+    labels, size = np.arange(len(outputs)), min(15, 0.75 * 72 * BODY / len(outputs))
+    axes.barh(labels, outputs, color=[ORANGE if label == winner else "0.75" for label in labels], height=0.7)
+    for label, value in enumerate(outputs):
+        chosen = label == winner
+        axes.text(max(value, 0), label, f" {rounded(value)}", va="center", color=ORANGE if chosen else "black",
+                  weight="bold" if chosen else "normal", fontsize=size)  # fmt: skip
+    axes.set(ylim=(len(outputs) - 0.5, -0.5), xticks=[])
+    axes.set_yticks(labels, names, fontsize=size)
     bare(axes)

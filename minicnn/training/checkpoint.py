@@ -2,17 +2,21 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from minicnn.errors import CheckpointError
+from minicnn.network import Sequential
 from minicnn.network.files import apply, check_classes, check_kinds, checked, class_facts
 from minicnn.serialization import load_npz, network_part, save_npz
 from minicnn.training.protocol import check_methods, check_network
 from minicnn.training.schema import C_ORDER, check_facts, random_state
+from minicnn.typing import Array, FilePath
 
 
-def save_checkpoint(path, network, optimizer, progress, task, config):
+def save_checkpoint(path: FilePath, network: Sequential, optimizer: Any, progress: Mapping[str, Any],
+                    task: Mapping[str, Any], config: Mapping[str, Any]) -> None:  # fmt: skip
     """Write a network, its optimizer and three JSON-able mappings to ``path``, whole or not at all.
 
     Of the network: parameters, buffers, and the states of the generators that its layers draw from.
@@ -29,7 +33,8 @@ def save_checkpoint(path, network, optimizer, progress, task, config):
     save_npz(path, arrays, facts)
 
 
-def load_checkpoint(path, network, optimizer, task=None, complete=False):
+def load_checkpoint(path: FilePath, network: Sequential, optimizer: Any, task: Mapping[str, Any] | None = None,
+                    complete: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
     """Set network, its layers' generators and optimizer from a checkpoint -> (progress, config).
 
     task: what must be the same; complete: whether progress must be all that ``fit`` needs to go on.
@@ -41,7 +46,7 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
 
     def check(kinds, facts):
         check_facts(facts)
-        _check_task(facts, task or {}, "samples", "batch_size")
+        _check_task(facts, task or {}, "samples", "batch_size", "data")
         _check_generators(network, facts)
         check_classes(network, facts)
         check_kinds(network, network_part(kinds))
@@ -62,7 +67,7 @@ def load_checkpoint(path, network, optimizer, task=None, complete=False):
     return facts["progress"], facts["config"]
 
 
-def read_facts(path):
+def read_facts(path: FilePath) -> tuple[dict[str, Array], dict[str, Any]]:
     """(arrays, facts) of a training checkpoint; CheckpointError for anything else."""
     return load_npz(path, lambda kinds, facts: check_facts(facts))
 

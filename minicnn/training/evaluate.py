@@ -2,12 +2,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minicnn import losses
+from minicnn.data import Dataset
 from minicnn.network.prediction import decisions
 from minicnn.training.protocol import check_dataset
+from minicnn.typing import Array
 
 
 @dataclass(frozen=True)
@@ -15,25 +18,26 @@ class Evaluation:
     """loss: mean a sample (None without a criterion); predictions (N,); confusion[true, predicted] counts."""
 
     loss: float | None
-    predictions: np.ndarray
-    confusion: np.ndarray
+    predictions: Array
+    confusion: Array
 
     @property
-    def count(self):
+    def count(self) -> int:
+        """How many samples there were."""
         return len(self.predictions)
 
     @property
-    def errors(self):
+    def errors(self) -> int:
         """How many samples were given a wrong label."""
         return int(self.confusion.sum() - np.trace(self.confusion))
 
     @property
-    def error_rate(self):
+    def error_rate(self) -> float:
         """The share of wrong labels, 0 to 1."""
         return self.errors / self.count
 
 
-def evaluate(network, dataset, loss=None, *, batch_size=None):
+def evaluate(network: Any, dataset: Dataset, loss: Any = None, *, batch_size: int | None = None) -> Evaluation:
     """Run ``dataset`` (uint8 images, labels) through ``network`` -> Evaluation.
 
     Raises ValueError for an empty data set or a label that the network has no output for, and DivergedError where

@@ -2,16 +2,19 @@
 
 import math
 import numbers
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
-from minicnn.data import batch_indices
+from minicnn.data import Dataset, batch_indices
 from minicnn.errors import DivergedError
 from minicnn.layers.checks import positive
+from minicnn.network import Sequential
 from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minicnn.training.evaluate import evaluate
 from minicnn.training.fingerprint import task_of
-from minicnn.training.history import History
+from minicnn.training.history import History, Record
 from minicnn.training.places import Places
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import Bar, Progress, Stop, tell
@@ -26,35 +29,54 @@ from minicnn.training.protocol import (
 )
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
+from minicnn.typing import Array, FilePath, Seed
 
 
-def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, schedule=None, seed=0, threads=None,
-        augment=None, checkpoint=None, history=None, resume=None, config=None, progress=True,
-        on_epoch=None):  # fmt: skip
+def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Dataset | None = None, *, epochs: int,
+        batch_size: int = 64, schedule: Callable[[float], float] | None = None, seed: Seed = 0,
+        threads: int | None = None, augment: Callable[..., Array] | None = None,
+        checkpoint: FilePath | None = None, history: FilePath | None = None, resume: FilePath | None = None,
+        config: Mapping[str, Any] | None = None, progress: bool = True,
+        on_epoch: Callable[[Record], object] | None = None) -> History:  # fmt: skip
     """Train ``network`` by stochastic gradient descent -> History, one record an epoch.
 
+    network: is in training mode while it is trained, and in evaluation mode while it is tested.
+    loss, optimizer: minicnn's, or of your own with what ``minicnn.training.protocol`` lists. The optimizer is made of
+    the network's parameters, after ``network.to(...)``.
     train, test: Datasets; test, if given, is evaluated after each epoch and never chooses anything.
-    The network is in training mode while it is trained, and in evaluation mode while it is tested.
+    epochs: passes over train, those before ``resume`` among them; batch_size: samples a step, fewer in a pass's last.
     schedule: ``schedule(epoch) -> lr`` with a fractional epoch, or None for the optimizer's own lr.
     seed: of the shuffles; equal seeds and settings give bit-equal weights.
     threads: how many share each batch on the CPU, by default all cores; the weights do not depend on it.
     augment: ``augment(images, rng, backend) -> images``, what to train on instead, drawn anew before each epoch.
-    checkpoint: a file rewritten after each epoch; history: a file of one JSON line an epoch;
+    checkpoint: a file rewritten after each epoch; history: a file of one JSON line an epoch.
     resume: a checkpoint to go on from, with a result bit-equal to training without a break.
-    config: a JSON-able mapping kept in the checkpoint. on_epoch: called with each record.
-
-    loss, optimizer: minicnn's, or of your own with what ``minicnn.training.protocol`` lists.
+    config: a JSON-able mapping kept in the checkpoint.
+    progress: whether to show a bar and, after each epoch, a line.
+    on_epoch: called with each record, once it is in the files.
 
     A record holds epoch, lr, train_loss, train_error (running, while the weights change), test_loss,
     test_error, seconds (training alone), images_per_second. Losses are means a sample, errors shares. An optimizer
     that needs curvature (StochasticDiagonalLM) has it estimated before each epoch, and adds step_min and
     step_max, the range of its step sizes; augment adds augment_seconds.
 
+    >>> train, test = mc.data.load_sample()
+    >>> net = mc.Sequential([mc.Flatten(), mc.Linear(784, 10, rng=0)], preprocess=mc.data.UNIT)
+    >>> loss, optimizer = mc.losses.CrossEntropyLoss(), mc.optim.SGD(net.parameters(), lr=0.1)
+    >>> def say(record):
+    ...     print("epoch", record["epoch"], "at", record["lr"])
+    >>> log = mc.training.fit(net, loss, optimizer, train, test, epochs=2, progress=False, on_epoch=say)
+    epoch 1 at 0.1
+    epoch 2 at 0.1
+    >>> log[1]["test_error"] < 0.2
+    True
+
     Ctrl-C, SIGTERM and SIGHUP end after the current batch, with a checkpoint, and set ``history.interrupted`` and
     ``history.signal``. A loss or weight that is not finite raises DivergedError and leaves the last checkpoint as it
     was. Files of an earlier run in the same places are set aside (.NAME.earlier) until the new ones are there. What
     cannot be written is an OSError before training begins; a checkpoint that is damaged, or of other data, batches or
-    criteria, a CheckpointError before anything is changed.
+    criteria, a CheckpointError before anything is changed. An argument that makes no sense is a TypeError or ValueError
+    that names it, also before anything is changed.
     """
     epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
     check_network(network)
@@ -133,7 +155,7 @@ def fit(network, loss, optimizer, train, test=None, *, epochs, batch_size=64, sc
     return log
 
 
-def epoch_line(record, epochs):
+def epoch_line(record: Record, epochs: int) -> str:
     """A record as a line for people."""
     text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  train loss {record['train_loss']:.4f}"
     if "test_error" in record:

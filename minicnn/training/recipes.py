@@ -1,17 +1,19 @@
 """Whole ways of training LeNet-5, by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 from minicnn import initialisers, losses
-from minicnn.optim import SGD, StochasticDiagonalLM
+from minicnn.layers import Parameter
+from minicnn.optim import SGD, Optimizer, StochasticDiagonalLM
 from minicnn.optim.schedules import Cosine, StepTable
 from minicnn.optim.sdlm import KEEPS
 
 PAPER_SCHEDULE = ((0.0005, 2), (0.0002, 3), (0.0001, 3), (0.00005, 4), (0.00001, 8))
 """The paper's learning rates, each for so many of its 20 passes (LeCun et al. 1998, section III.B)."""
 
-LOSSES = {
+LOSSES: dict[str, Callable[[float], losses.RBFLoss | losses.MAPLoss]] = {
     "rbf": lambda j: losses.RBFLoss(),
     "map": lambda j: losses.MAPLoss(j),
     "softmax": lambda j: losses.MAPLoss(),
@@ -51,31 +53,34 @@ class Recipe:
     epochs: int = 20
     init: str = "lecun1998"
 
-    def __post_init__(self):
-        known = {"loss": LOSSES, "init": INITIALISERS, "keep": KEEPS,
-                 "optimizer": ("sgd", "sdlm"), "schedule": ("cosine", "paper")}  # fmt: skip
+    def __post_init__(self) -> None:
+        known: dict[str, Any] = {"loss": LOSSES, "init": INITIALISERS, "keep": KEEPS,
+                                 "optimizer": ("sgd", "sdlm"), "schedule": ("cosine", "paper")}  # fmt: skip
         for name, names in known.items():
             if getattr(self, name) not in names:
                 raise ValueError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """Everything but the words, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "about"}
 
-    def initialisers(self):
+    def initialisers(self) -> dict[str, Any]:
         """What ``mc.models.lenet5`` starts from, its arguments by name."""
         return INITIALISERS[self.init]
 
-    def make_loss(self):
+    def make_loss(self) -> losses.RBFLoss | losses.MAPLoss:
+        """The criterion, one of ``minicnn.losses``."""
         return LOSSES[self.loss](self.j)
 
-    def make_optimizer(self, parameters):
-        how = {"momentum": self.momentum, "weight_decay": self.weight_decay}
+    def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
+        """The optimizer of these parameters; make it after ``net.to(...)``."""
+        how: dict[str, Any] = {"momentum": self.momentum, "weight_decay": self.weight_decay}
         if self.optimizer == "sgd":
             return SGD(parameters, self.lr, **how)
         return StochasticDiagonalLM(parameters, self.lr, mu=self.mu, keep=self.keep, **how)
 
-    def make_schedule(self):
+    def make_schedule(self) -> Cosine | StepTable:
+        """``schedule(epoch) -> lr``."""
         if self.schedule == "cosine":
             return Cosine(self.lr, self.epochs)
         first = PAPER_SCHEDULE[0][0]

@@ -32,6 +32,7 @@ def few_digits(gpu, monkeypatch):
     monkeypatch.setattr(gpu, "PASSES", (2,))
 
 
+@pytest.mark.slow
 def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_path, capsys):
     path = tmp_path / "gpu.json"
     gpu.main(["--output", str(path), "--batch-sizes", "4", "--steps", "3", "--rounds", "2", "--check-steps", "3",

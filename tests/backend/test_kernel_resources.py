@@ -69,6 +69,7 @@ def test_a_warning_is_an_error(monkeypatch):
         resources.measured(["f.cu"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", resources.REALS)
 def test_the_stand_in_counts_shared_memory_as_cudas_compiler_does(fake_cupy, dtype):
     for file in resources.files():

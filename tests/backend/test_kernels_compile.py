@@ -27,6 +27,7 @@ def test_the_kernels_are_found():
     assert {"im2col.cu", "col2im.cu", "max_pooling.cu", "convolution.cu", "product.cu", "sgd.cu"} <= set(FILES)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(NVCC is None, reason="nvcc is not installed")
 @pytest.mark.parametrize("file", FILES)
 def test_compiles_without_a_warning(file, architectures, tmp_path):

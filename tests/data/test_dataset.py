@@ -50,3 +50,23 @@ def test_arrays_that_are_no_data_set(images, labels, error, words):
 def test_a_single_index_is_no_subset():
     with pytest.raises(ValueError, match=r"images must have shape \(N, H, W\)"):
         Dataset(IMAGES, LABELS).subset(1)
+
+
+def test_a_data_set_knows_its_classes_and_hands_them_on():
+    data = Dataset(IMAGES, LABELS, name="shapes", classes=["circle", "square", "star"])
+    few = data.subset([1])
+    assert few.classes == ("circle", "square", "star") and few.name == "shapes"
+    assert repr(few) == "<Dataset of 1 4x5 images, 3 classes: shapes, given arrays>"
+    assert Dataset(IMAGES, LABELS, classes="abc").classes == ("a", "b", "c")
+    assert Dataset(IMAGES, LABELS, classes=12).classes[-1] == "11"
+    assert Dataset(IMAGES, LABELS + 20).classes == tuple(map(str, range(23)))
+
+
+@pytest.mark.parametrize("labels, classes, words", [
+    (LABELS, 2, r"labels must lie in 0\.\.1 to go with 2 classes, got 0\.\.2: give classes=3, or as many names"),
+    (LABELS + 1, "ABC", r"to go with 3 classes, got 1\.\.3: they begin at 1, give labels - 1"),
+    (LABELS, "AAB", "classes must all be different, got 'A' more than once"),
+])  # fmt: skip
+def test_labels_beyond_the_classes(labels, classes, words):
+    with pytest.raises(ValueError, match=words):
+        Dataset(IMAGES, labels, classes=classes)

@@ -108,6 +108,7 @@ def test_its_gradient_check_agrees_for_every_layer(page, digits, capsys):
         assert float(by_hand) == pytest.approx(float(by_differences), rel=1e-5, abs=2e-6)
 
 
+@pytest.mark.slow
 def test_it_learns(page, capsys):
     train, test = mc.data.load_sample()
     few = train.subset(np.arange(0, len(train), 8))

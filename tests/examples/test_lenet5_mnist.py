@@ -49,7 +49,7 @@ def test_it_says_what_it_uses_and_why(trained):
     assert status == 0
     assert re.search(r"^backend:  numpy \(.+\)|^backend:  cupy \(.+\)", output, re.M)
     assert re.search(r"^data:     the bundled sample .*MINICNN_OFFLINE.*not comparable with MNIST's$", output, re.M)
-    assert "4,000 training digits, 1,000 test digits" in output
+    assert "4,000 training images, 1,000 test images of 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in output
     assert "recipe:   default (mini-batches" in output
     how = ("{loss} loss with j {j:g}, SGD with lr {lr:g} falling, momentum {momentum:g}, "
            "weight decay {weight_decay:g}").format(**SETTINGS)  # fmt: skip
@@ -135,7 +135,7 @@ def test_the_papers_recipe_and_distortions(run, tmp_path):
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
     assert status == 0 and (tmp_path / "out" / "distortions.png").exists() == (find_spec("matplotlib") is not None)
     assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0005 falling" in output
-    assert "digits distorted anew in every epoch" in output
+    assert "images distorted anew in every epoch" in output
     assert len(re.findall(r"steps \d\.\de-\d+ to \d\.\de-\d+", output)) == 2
     error = float(re.search(r"test error: ([\d.]+)%", output).group(1))
     assert error < 15
@@ -203,6 +203,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run,
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.slow
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
 @pytest.mark.parametrize("seconds", [0.5, 4])
 def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, start, environment, tmp_path):
@@ -219,6 +220,7 @@ def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, st
     assert process.returncode == 130 and "Traceback" not in errors, errors
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
 def test_the_first_run_says_that_it_compiles_before_it_does_and_the_next_one_does_not(start, environment, tmp_path):
     kept = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}

@@ -130,6 +130,7 @@ def test_what_a_cell_takes_from_others_only_one_cell_makes(notebook):
 
 
 @pytest.mark.filterwarnings("default")  # whatever Jupyter's own parts warn of
+@pytest.mark.slow
 def test_it_runs_top_to_bottom_and_then_in_any_order(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("MINICNN_OFFLINE", "1")
     client = nbclient.NotebookClient(notebook, timeout=LIMIT, kernel_name="python3",

@@ -1,8 +1,9 @@
-"""node, which runs the page's engine, and the page as it is exported."""
+"""node, which runs the page's engine; the page as it is exported, and in a browser where there is one."""
 
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from minicnn.models.lenet5 import TABLE_I
 from minicnn.page.arrays import pack
 from minicnn.page.export import export
 from minicnn.page.serve import Server
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 STATIC = Path(mc.__file__).parent / "page" / "static"
 
@@ -69,3 +72,21 @@ def served(exported):
         yield f"{server.url}{exported.name}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    import browser  # which is skipped where selenium is missing
+
+    chromium = browser.start(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.quit()
+
+
+@pytest.fixture
+def page(chromium, served):
+    import browser
+
+    page = browser.Page(chromium, served).open()
+    yield page
+    assert page.complaints() == []

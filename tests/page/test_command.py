@@ -120,7 +120,9 @@ def test_a_network_that_is_none_writes_nothing(tmp_path, capsys):
     broken = mc.models.lenet5(rng=0)
     broken.vector.values[3] = np.nan
     broken.save(tmp_path / "broken.npz")
-    complaints = {"modern.npz": "of another architecture", "broken.npz": "not finite", "none.npz": "no such file"}
+    mc.models.lenet5("ABC", rng=0).save(tmp_path / "letters.npz")
+    complaints = {"modern.npz": "of another architecture", "broken.npz": "not finite", "none.npz": "no such file",
+                  "letters.npz": "tells 3 classes apart (A, B, C); the page is made for the ten"}  # fmt: skip
     for name, words in complaints.items():
         assert command.main(["--network", str(tmp_path / name), "--export", str(tmp_path / "page")]) == 1
         assert words in capsys.readouterr().err

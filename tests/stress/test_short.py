@@ -12,8 +12,10 @@ HERE = Path(__file__).parent
 TRIALS = {"kills": 6, "writing": 10, "signals": 6, "stops": 3, "disks": 4, "concurrent": 12, "checkpoints": 300,
           "idx": 800, "calls": 400, "downloads": 8, "soak": 20}  # fmt: skip
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or not Path("/proc/self/status").exists(),
-                                reason="needs fork and /proc")  # fmt: skip
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (hasattr(os, "fork") and Path("/proc/self/status").exists()), reason="needs fork and /proc"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def test_what_is_no_network_and_no_optimizer_are_refused(saved, tmp_path):
 
 
 @pytest.mark.parametrize("how, words", [
-    ({"train": data(1)}, "was trained with data "),
+    ({"train": data(1)}, "was trained with data .* of your images, this run has .* of your images"),
     ({"loss": mc.losses.CrossEntropyLoss("sum")}, "was trained with loss .*'mean'.*, this run has .*'sum'"),
     ({"augment": mc.data.Distortion()}, "was trained with augment None, this run has Distortion"),
 ])  # fmt: skip

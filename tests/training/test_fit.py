@@ -53,6 +53,33 @@ def test_both_criteria_of_the_paper_learn(loss):
     assert history[-1]["train_error"] < 0.25 < 0.5 < history[0]["train_error"]
 
 
+@pytest.mark.parametrize("labels, words", [
+    (np.arange(27), r"train: labels must lie in 0\.\.9, got 26 in letters: the network tells 10 classes apart; "
+                    r"make it with classes=train\.classes, or with their number, as in lenet5\(classes=27\)"),
+    (np.arange(27) % 10 + 1, "got 10 in letters: .*; labels that begin at 1 must be made to begin at 0: labels - 1"),
+])  # fmt: skip
+def test_labels_that_the_network_has_no_class_for_are_met_before_training(labels, words):
+    net = mc.models.lenet5(rng=0)
+    before = net.vector.values.copy()
+    images = np.zeros((27, 28, 28), np.uint8)
+    with pytest.raises(ValueError, match=words):
+        fit(net, mc.losses.MAPLoss(10), mc.optim.SGD(net.parameters(), 0.01),
+            mc.data.Dataset(images, labels, name="letters"), epochs=1, progress=False)  # fmt: skip
+    assert np.array_equal(net.vector.values, before)
+
+
+def test_a_network_of_as_many_classes_learns_them():
+    images = np.zeros((26, 28, 28), np.uint8)
+    patterns = np.random.default_rng(0).integers(0, 2, (26, 6, 6))
+    images[:, 2:26, 2:26] = 255 * patterns.repeat(4, axis=1).repeat(4, axis=2)
+    letters = mc.data.Dataset(images.repeat(4, axis=0), np.arange(26).repeat(4), classes="ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    net = mc.models.lenet5(letters.classes, init=mc.initialisers.uniform_fan_in, rng=0)
+    optimizer = mc.optim.SGD(net.parameters(), 0.0015, momentum=0.9)
+    history = fit(net, mc.losses.MAPLoss(10), optimizer, letters, epochs=10, batch_size=13, progress=False)
+    assert history[-1]["train_error"] < 0.1 < 0.5 < history[0]["train_error"]
+    assert evaluate(net, letters).confusion.shape == (26, 26)
+
+
 def test_equal_seeds_give_bit_equal_weights(digits):
     first, again, other = (train(digits, seed=seed)[0].vector.values for seed in (0, 0, 1))
     assert np.array_equal(first, again) and not np.array_equal(first, other)

@@ -5,15 +5,17 @@ import sys
 from dataclasses import replace
 
 import minicnn as mc
+from minicnn.cli.train.confusion import confusion_words
 from minicnn.cli.train.options import OF_THE_RECIPE, SETTINGS, parse
 from minicnn.cli.train.pictures import draw
 from minicnn.cli.train.places import results_directory
+from minicnn.data.classes import listed
 from minicnn.models.lenet5 import INPUT_SHAPE
 from minicnn.terminal import fitted
 from minicnn.training.recipes import RECIPES
 
 OF_THE_START = 500
-"""Digits on which the loss before training is measured."""
+"""Images on which the loss before training is measured."""
 
 
 class Job:
@@ -46,9 +48,10 @@ class Job:
             print(fitted(text, sys.stdout, indent=" " * 10), flush=True)
 
     def data(self):
-        """MNIST -> (train, test)."""
-        train, test = mc.data.load_mnist(self.args.data, progress=not self.args.quiet)
-        self.say(f"data:     {train.source}\n          {len(train):,} training digits, {len(test):,} test digits")
+        """(train, test): what --data names, or MNIST."""
+        train, test = mc.data.load(self.args.data, progress=not self.args.quiet)
+        self.say(f"data:     {train.source}\n          {len(train):,} training images, {len(test):,} test images of "
+                 f"{len(train.classes)} classes: {listed(train.classes)}")  # fmt: skip
         return train, test
 
     def begin(self, net, loss, train):
@@ -59,7 +62,7 @@ class Job:
         self.say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {loss_name}, "
                  f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, "
                  f"weight decay {args.weight_decay:g}, seed {args.seed}"
-                 f"{', digits distorted anew in every epoch' * args.distort}")  # fmt: skip
+                 f"{', images distorted anew in every epoch' * args.distort}")  # fmt: skip
         if args.resume:
             self.say(f"resumed:  {where_it_stands(args)}")
         self.say(f"\n{net.summary(INPUT_SHAPE)}\n")
@@ -84,8 +87,7 @@ class Job:
 
     def finish(self, net, test, result, history):
         """The confusion matrix, the test error, where everything lies, and the pictures."""
-        self.say("\nconfusion matrix of the test digits (rows: true digit, columns: predicted)")
-        self.say(f"{confusion_table(result.confusion)}\n")
+        self.say(f"\n{confusion_words(result.confusion, test.classes, f'test images of {test.name}')}\n")
         comparable = " (on the sample: not comparable with MNIST's)" if test.is_sample else ""
         wrong = f"{result.errors:,} of {result.count:,} wrong"
         self.say(f"test error: {result.error_rate:.2%}, {wrong}{comparable}", always=True)
@@ -122,9 +124,3 @@ def stop_if_lost(record, untrained):
             "training: the weights have run away; try a smaller --lr"
         )
 
-
-def confusion_table(confusion):
-    width = max(5, len(str(confusion.max())) + 1)
-    lines = ["     " + "".join(f"{digit:{width}}" for digit in range(len(confusion)))]
-    lines += [f"{digit:5}" + "".join(f"{count:{width}}" for count in row) for digit, row in enumerate(confusion)]
-    return "\n".join(lines)

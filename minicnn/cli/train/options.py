@@ -24,8 +24,9 @@ def parse(arguments, about, prog=None):
     how = {"usage": "%(prog)s [OPTIONS]", "formatter_class": Paragraphs}
     parser = argparse.ArgumentParser(prog=prog, description=about, **how)
     add = parser.add_argument
-    add("--data", metavar="DIR", help="directory with the four MNIST files, raw or .gz (default: MINICNN_DATA, "
-        "the cache, a download, the bundled sample, whichever comes first)")  # fmt: skip
+    add("--data", metavar="NAME|DIR", help=f"a data set by its name, {', '.join(mc.data.NAMES)}; or a directory of IDX "
+        "files or of pictures in a folder a class (default: MINICNN_DATA, or else MNIST from the cache, a download or "
+        "the bundled sample, whichever comes first)")  # fmt: skip
     add("--recipe", choices=RECIPES, default="default", help=f"{names}. The options below change parts of it "
         "(default: %(default)s, whose values they show)")  # fmt: skip
     add("--epochs", type=count, help="passes over the training set (default: %(default)s)")
@@ -38,11 +39,11 @@ def parse(arguments, about, prog=None):
     add("--mu", type=rate, help="keeps the paper's steps, lr / (mu + curvature), bounded (default: %(default)s)")
     add("--loss", choices=LOSSES, help="rbf: equation 8 of the paper; map: equation 9 with --j; softmax: equation 9 "
         "with j infinite (default: %(default)s)")  # fmt: skip
-    add("--j", type=rate, help="distance of the rubbish class for --loss map: digits nearer to their prototype "
+    add("--j", type=rate, help="distance of the rubbish class for --loss map: images nearer to their prototype "
         "are let go (default: %(default)s)")  # fmt: skip
     add("--init", choices=INITIALISERS, help="initial weights: lecun1998: uniform in ±2.4 / fan-in, as published; "
         "fan-in: in ±1 / sqrt(fan-in) (default: %(default)s)")  # fmt: skip
-    add("--distort", action="store_true", help="train on random distortions of the digits, new ones in every epoch")
+    add("--distort", action="store_true", help="train on random distortions of the images, new ones in every epoch")
     add("--backend", choices=mc.backend.NAMES, help="where to compute (default: MINICNN_BACKEND or auto)")
     add("--seed", type=number(int, "at least 0", lambda n: n >= 0), default=0,
         help="of weights and shuffles (default: %(default)s)")  # fmt: skip
@@ -75,7 +76,8 @@ def parse(arguments, about, prog=None):
                          f"this version; give --recipe with one of {', '.join(RECIPES)}")  # fmt: skip
         args.progress = facts["progress"]
         args.output = args.output or args.resume.parent
-    args.data = args.data and str(Path(args.data).expanduser().absolute())
+    if args.data and args.data not in mc.data.NAMES and Path(args.data).expanduser().exists():
+        args.data = str(Path(args.data).expanduser().absolute())
     if args.output and args.output.is_file():
         parser.error(f"argument --output: must be a directory, {args.output} is a file")
     return args
