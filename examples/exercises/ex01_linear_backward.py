@@ -7,7 +7,7 @@ A layer turns every sample, a column of x, into a column of y:
 Backward is given dy = dL/dy, of the shape of y. Write dW = dL/dW and db = dL/db, of the shapes of W and b, into
 self.dW and self.db, and return dx = dL/dx. All samples share W and b. A second call must not remember the first.
 
-Stuck? python -m minicnn.exercises --only 1 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 1 --hint 1     (then 2, then 3: the formula)
 """
 
 

@@ -5,7 +5,7 @@
 Given y and dy = dL/dy, arrays of one shape, return da = dL/da, a new array of that shape. You are given y, not a:
 y is all that you need.
 
-Stuck? python -m minicnn.exercises --only 2 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 2 --hint 1     (then 2, then 3: the formula)
 """
 
 A = 1.7159

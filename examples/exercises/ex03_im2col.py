@@ -7,7 +7,7 @@ Write what each window sees into a column of cols (C·size·size, H_out·W_out·
 window, (c, i, j); a column is a window and a sample, (h, w, n). The brackets count like a clock: the last index runs
 fastest.
 
-Stuck? python -m minicnn.exercises --only 3 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 3 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

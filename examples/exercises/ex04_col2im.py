@@ -4,7 +4,7 @@ im2col copied the pixels of x (C, H, W, N) into the columns of cols, each of the
 Given dcols = dL/dcols (C·size·size, H_out·W_out·N) and x_shape = (C, H, W, N), return dx = dL/dx of that shape. A pixel
 that no window saw has gradient 0.
 
-Stuck? python -m minicnn.exercises --only 4 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 4 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

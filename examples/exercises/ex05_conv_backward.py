@@ -9,7 +9,7 @@ Output map o reads only the input maps listed in connections[o]:
 Forward loops over the pixels (i, j) of the window, since `seen` is then a plain slice of x. Write backward: dW and db,
 of the shapes of W and b, into self.dW and self.db, and return dx. Where o and c are not connected, dW[o, c] is 0.
 
-Stuck? python -m minicnn.exercises --only 5 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 5 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np

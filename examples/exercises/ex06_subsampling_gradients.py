@@ -9,7 +9,7 @@ Each map c adds up blocks of 2 x 2 pixels and has one coefficient and one bias, 
 
 Given x and dy = dL/dy, return dcoefficient and dbias, in this order.
 
-Stuck? python -m minicnn.exercises --only 6 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 6 --hint 1     (then 2, then 3: the formulas)
 """
 
 

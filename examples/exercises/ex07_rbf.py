@@ -6,7 +6,7 @@ Unit i has a fixed prototype w[i], a drawing of its digit, and says how far x is
 
 Write both functions: y, and dx = dL/dx from dy = dL/dy. Each returns a new array.
 
-Stuck? python -m minicnn.exercises --only 7 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 7 --hint 1     (then 2, then 3: the formula)
 """
 
 

@@ -7,7 +7,7 @@ For the distances y (classes, N) of exercise 7, the right classes D = labels (N,
 Return dE/dy, of the shape of y. Distances may be in the thousands, where exp(-y) is 0 in the computer, and 0/0 is not a
 number.
 
-Stuck? python -m minicnn.exercises --only 8 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 8 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

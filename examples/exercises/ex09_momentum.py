@@ -6,7 +6,7 @@ what it was, the gradient is added to it, and the weights follow the new velocit
 w, v and g are arrays of one shape, lr and momentum are numbers. Return w_new and v_new, and leave w, v and g as
 they are.
 
-Stuck? python -m minicnn.exercises --only 9 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 9 --hint 1     (then 2, then 3: the formulas)
 """
 
 

@@ -10,7 +10,7 @@ Given d2y, the second derivatives of E with respect to the outputs y, write both
     linear layer   y = W x + b     linear_second returns h_W, h_b and d2x, of the shapes of W, b and x
     squashing      y = f(a)        squash_second returns d2a, of the shape of y; f is that of exercise 2
 
-Stuck? python -m minicnn.exercises --only 10 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 10 --hint 1     (then 2, then 3: the formulas)
 """
 
 A = 1.7159

@@ -8,7 +8,7 @@ Any function can be asked for its slope: change one element of x a little, and s
 
 x may have any number of axes. Leave it as it was.
 
-Stuck? python -m minicnn.exercises --only 11 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 11 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np

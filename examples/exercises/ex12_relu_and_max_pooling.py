@@ -6,7 +6,7 @@
 
 Given x and dy = dL/dy, return dx = dL/dx, of x's shape. No two pixels of a block are equal here.
 
-Stuck? python -m minicnn.exercises --only 12 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 12 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np  # noqa: F401

@@ -8,7 +8,7 @@ For logits z (classes, N) and right classes D = labels (N,):
 Write softmax(z), which returns p, and gradient(z, labels), which returns dE/dz, both of z's shape. Logits may be in the
 thousands, where exp overflows.
 
-Stuck? python -m minicnn.exercises --only 13 --hint 1     (then 2, then 3: the formula)
+Stuck? minicnn exercises --only 13 --hint 1     (then 2, then 3: the formula)
 """
 
 import numpy as np  # noqa: F401

@@ -5,7 +5,7 @@
 A gate: g says how much of x passes. x goes into y along two ways. Given W, x and dy = dL/dy, return dW and dx, in this
 order, of the shapes of W and x.
 
-Stuck? python -m minicnn.exercises --only 14 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 14 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np  # noqa: F401

@@ -6,7 +6,7 @@ Given W1, W2, x and dy = dL/dy, return dW1, dW2 and dx, in this order.
 
 Before you begin: if both matrices are nearly 0, what is dx? That is why such networks can be so deep.
 
-Stuck? python -m minicnn.exercises --only 15 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 15 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np  # noqa: F401

@@ -7,7 +7,7 @@ For every feature, over the N samples of the batch:
 with the mean and the variance (the mean square of x - mean) of that feature. Given x, gamma, eps and dy = dL/dy, return
 dgamma, dbeta and dx, in this order. Mind what depends on x: not only the x that you see.
 
-Stuck? python -m minicnn.exercises --only 16 --hint 1     (then 2, then 3: the formulas)
+Stuck? minicnn exercises --only 16 --hint 1     (then 2, then 3: the formulas)
 """
 
 import numpy as np  # noqa: F401

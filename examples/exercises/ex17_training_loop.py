@@ -8,7 +8,7 @@ A linear layer and softmax cross-entropy, trained by stochastic gradient descent
 samples; the last one may be shorter. For each batch: forward, the gradient of the batch's mean loss, and a step down,
 lr times the gradient. Return W and b after the last pass, and leave those that you were given as they are.
 
-Stuck? python -m minicnn.exercises --only 17 --hint 1     (then 2, then 3: the loop)
+Stuck? minicnn exercises --only 17 --hint 1     (then 2, then 3: the loop)
 """
 
 import numpy as np

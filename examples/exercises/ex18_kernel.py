@@ -9,7 +9,7 @@ x (C, H, W, N), k (O, C, K, K), y (O, H_out, W_out, N). Threads are numbered as 
 fastest, then w, then h, then o. GPUs start threads in blocks, so there may be more of them than outputs, and in any
 order: `launch` plays the GPU. A thread may loop over c, i and j, but must not look at more than its own window.
 
-Stuck? python -m minicnn.exercises --only 18 --hint 1     (then 2, then 3: the kernel)
+Stuck? minicnn exercises --only 18 --hint 1     (then 2, then 3: the kernel)
 """
 
 import numpy as np

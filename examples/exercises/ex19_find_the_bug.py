@@ -14,7 +14,7 @@ number behind it, and the reason:
 Write them into `answers`, which returns lines and reasons: two arrays of twelve numbers, 0 for what you have not found
 yet. You may run the layers, and let your gradient check of exercise 11 look at them.
 
-Stuck? python -m minicnn.exercises --only 19 --hint 1     (then 2, then 3)
+Stuck? minicnn exercises --only 19 --hint 1     (then 2, then 3)
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Exercises that check themselves: ``python -m minicnn.exercises``.
+"""Exercises that check themselves: ``minicnn exercises``.
 
 The files to complete are minicnn's examples/exercises/ex*.py. Each is run in a process of its own on several cases,
 and what it returns is compared with what the engine itself computes.

@@ -92,7 +92,7 @@ def _input_shape(network: Sequential, input_shape: Sequence[int] | None) -> Shap
     frame = getattr(network.preprocess, "size", None)
     if input_shape is None and frame is not None:
         return 1, frame, frame
-    if not isinstance(input_shape, (tuple, list)) or not input_shape:
+    if not isinstance(input_shape, (tuple, list)):
         raise ValueError(f"input_shape must be (C, H, W) or (features,), got {input_shape!r}")
     return tuple(input_shape)
 

@@ -31,6 +31,9 @@ Names = Mapping[str, str] | None
 
 Place = tuple[str, str, Layer]
 
+HALVED = 2.0**-8
+"""How far, as a share, a number may move where a module has been cast to float16 or bfloat16."""
+
 MOST_NAMES = 8
 """So many names stand in a message, and how many more there are."""
 
@@ -86,6 +89,8 @@ def load_torch_state_dict(network: Sequential, state_dict: Mapping[str, Any], na
 
 def entries(network: Sequential, names: Names = None) -> list[Entry]:
     """The network's arrays in PyTorch's order: layer by layer, parameters before buffers."""
+    if not isinstance(network, Sequential):
+        raise TypeError(f"network must be a minicnn.Sequential, got {type(network).__name__}")
     state = network.state_dict()
     found: list[Entry] = []
     known: set[str] = set()
@@ -194,7 +199,7 @@ def _array(name: Any, value: Any) -> Array:
 def check_prototypes(layer: Any, given: Array, name: str) -> None:
     """CheckpointError unless the prototypes that came along are those of an RBF layer, in its number type."""
     own = layer.backend.to_numpy(layer.prototypes)
-    if given.dtype.kind != "f" or not np.array_equal(given.astype(own.dtype), own):
+    if given.dtype.kind != "f" or given.shape != own.shape or not np.allclose(given, own, rtol=HALVED, atol=0):
         raise CheckpointError(
             f"holds other {name} than this network's: distances from them mean other classes. Make the network with "
             "mc.RBF of those prototypes, or leave them out to keep its own"

@@ -85,7 +85,7 @@ def misclassified(images: ArrayLike, labels: ArrayLike, predictions: ArrayLike, 
         axes = figure.subplots()
         for position in range(len(shown)):
             row, column = divmod(position, COLUMNS)
-            size = min(15, 150 / longest)
+            size = min(15, 130 / longest)
             axes.text(column, row + 0.36, answers[position], ha="center", va="top", fontsize=size, linespacing=1)
         if len(shown):
             tiles(axes, {divmod(position, COLUMNS): images[i] for position, i in enumerate(shown)}, gap=0.3,

@@ -35,8 +35,9 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
     that are there. random_state: of the initial weights and the shuffles. n_jobs: threads, as scikit-learn counts them:
     None is one, -1 all cores; the weights do not depend on it. verbose: whether the epochs are shown.
 
-    After ``fit``: classes_, network_ (a ``minicnn.Sequential``), history_ (a record an epoch), n_iter_ (their number),
-    loss_curve_ (the mean loss of each), pixel_range_, image_shape_, n_features_in_.
+    After ``fit`` it has ``classes_``, ``network_`` (a ``minicnn.Sequential``), ``history_`` (a record an epoch),
+    ``n_iter_`` (how many), ``loss_curve_`` (the mean loss of each), ``pixel_range_``, ``image_shape_`` and
+    ``n_features_in_``.
 
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)

@@ -209,6 +209,22 @@ def test_what_is_no_mapping_is_refused(given, words):
         load_torch_state_dict(mc.models.lenet5(rng=0), given)
 
 
+def test_prototypes_of_a_module_that_was_cast_to_half_the_digits_are_the_same_ones():
+    def network(prototypes):
+        return mc.Sequential([mc.Linear(2, 3, rng=0), mc.RBF(prototypes)])
+
+    own = np.random.default_rng(0).standard_normal((4, 3))
+    state = {name: array.astype("float16") for name, array in torch_state_dict(network(own)).items()}
+    load_torch_state_dict(network(own), state)
+    with pytest.raises(CheckpointError, match="holds other"):
+        load_torch_state_dict(network(own + 0.1), state)
+
+
+def test_what_is_no_network_is_refused():
+    with pytest.raises(TypeError, match=r"network must be a minicnn\.Sequential, got dict"):
+        load_torch_state_dict({}, {})
+
+
 def test_a_layer_of_ones_own_keeps_its_names():
     class Scale(mc.Layer):
         def __init__(self):
