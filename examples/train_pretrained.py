@@ -102,13 +102,14 @@ def trained(args, train, test):
     history = mc.training.fit(
         net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=recipe.epochs,
         batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=args.seed, threads=args.threads,
-        augment=mc.data.Distortion() if args.distort else None, progress=not args.quiet,
+        augment=recipe.distortion if args.distort else None, progress=not args.quiet,
     )  # fmt: skip
     if history.interrupted:
         raise KeyboardInterrupt
-    idle = {"j" if recipe.loss != "map" else None, "mu" if recipe.optimizer != "sdlm" else None}
+    idle = {"j"} if recipe.loss != "map" else set()
+    idle |= {"mu", "memory"} if recipe.optimizer != "sdlm" else set()
     settings = {name: value for name, value in recipe.settings().items() if name not in idle}
-    settings |= {"distortions": repr(mc.data.Distortion()) if args.distort else "none", "seed": args.seed}
+    settings |= {"distortions": repr(recipe.distortion) if args.distort else "none", "seed": args.seed}
     options = f"--recipe {args.recipe} {'--distort' if args.distort else '--no-distort'} --epochs {recipe.epochs}"
     command = f"python examples/train_pretrained.py --data DIR {options} --seed {args.seed}"
     return net, settings, command

@@ -148,6 +148,6 @@ def _words(error):
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def network_part(arrays):
-    """Of a training checkpoint's arrays, the network's, by parameter name."""
-    return {name.removeprefix("network/"): a for name, a in arrays.items() if name.startswith("network/")}
+def network_part(arrays, part="network"):
+    """Of a training checkpoint's arrays, the network's, or those of another part, by parameter name."""
+    return {name.removeprefix(f"{part}/"): a for name, a in arrays.items() if name.startswith(f"{part}/")}

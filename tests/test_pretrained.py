@@ -102,6 +102,7 @@ def test_the_script_makes_weights_and_card(tmp_path, monkeypatch, capsys):
     assert hashlib.sha256((tmp_path / "one" / "lenet5.npz").read_bytes()).hexdigest() in text
     assert "other than MNIST's, 200 training digits" in text and "batch size 64, epochs 1, init fan-in" in text
     assert str(tmp_path) not in text and "--recipe long --distort --epochs 1" in text
+    assert f"distortions {mc.training.RECIPES['long'].distortion}" in text
 
 
 def test_the_script_publishes_another_runs_network(tmp_path, monkeypatch):

@@ -89,16 +89,16 @@ def test_taken_to_the_letter_most_weights_step_nearly_as_far_as_mu_lets_them(see
     assert np.median(first_steps(RECIPES["paper"], seed)) < 0.5 * most
 
 
-@pytest.mark.parametrize("keep, expected", [("latest", [1.0, 5.0]), ("largest", [4.0, 5.0]), ("first", [4.0, 2.0])])
-def test_which_of_two_estimates_is_in_use(keep, expected):
+@pytest.mark.parametrize("memory, expected", [(0, [1.0, 5.0]), (0.5, [2.0, 5.0]), (1, [4.0, 5.0])])
+def test_an_estimate_counts_but_no_less_than_a_share_of_what_is_in_use(memory, expected):
     net = mc.Sequential([mc.Linear(2, 1, bias=False, dtype="float64")])
-    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, keep=keep)
+    optimizer = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, memory=memory)
     optimizer.use_curvature(np.array([4.0, 2.0]))
     assert optimizer.report() == pytest.approx({"step_min": 0.1 / 4.5, "step_max": 0.1 / 2.5})
     optimizer.use_curvature(np.array([1.0, 5.0]))
     np.testing.assert_allclose(optimizer.rates()[0], 0.1 / (0.5 + np.array(expected)))
     state = optimizer.state_dict(np.asarray)
-    other = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, keep=keep)
+    other = StochasticDiagonalLM(net.parameters(), lr=0.1, mu=0.5, memory=memory)
     other.use_curvature(np.array([9.0, 9.0]))
     other.load_state_dict(state, np.asarray)  # a state replaces what is in use; it is no estimate
     np.testing.assert_array_equal(other.curvature, expected)
@@ -116,9 +116,9 @@ def test_half_the_criterion_is_twice_mu(digits):
     np.testing.assert_allclose(half.rates()[0] * net.vector.grads / 2, whole.rates()[0] * net.vector.grads)
 
 
-def train(digits, seed=0, epochs=2, net=None, keep="latest", **how):
+def train(digits, seed=0, epochs=2, net=None, memory=0.0, **how):
     net = net or small_net(seed)
-    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=50, keep=keep)
+    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=50, memory=memory)
     how = {"batch_size": 7, "seed": seed, "progress": False, "augment": mc.data.Distortion(), **how}
     return net, fit(net, mc.losses.CrossEntropyLoss(), optimizer, *digits, epochs=epochs, **how)
 
@@ -132,17 +132,28 @@ def test_training_learns_records_and_repeats_itself(digits):
     assert np.array_equal(net.vector.values, train(digits, epochs=4)[0].vector.values)
 
 
-@pytest.mark.parametrize("threads, keep", [(1, "largest"), (2, "latest")])
-def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, threads, keep):
-    path, how = tmp_path / "c.npz", {"batch_size": 40, "keep": keep}  # so that threads have something to share
+@pytest.mark.parametrize("threads, memory", [(1, 0.5), (2, 0.0)])
+def test_resuming_is_bit_equal_with_curvature_and_distortions(digits, tmp_path, threads, memory):
+    path, how = tmp_path / "c.npz", {"batch_size": 40, "memory": memory}  # so that threads have something to share
     whole, _ = train(digits, epochs=3, threads=1, **how)
     train(digits, epochs=1, threads=threads, checkpoint=path, **how)
     resumed, _ = train(digits, net=small_net(5), epochs=3, threads=threads, resume=path, **how)
     assert np.array_equal(whole.vector.values, resumed.vector.values)
 
 
-def test_with_the_largest_curvature_no_step_ever_grows(digits):
-    _, history = train(digits, epochs=4, keep="largest")
+def test_an_estimate_by_hand_is_kept(digits):
+    net, loss = small_net(), mc.losses.CrossEntropyLoss()
+    optimizer = StochasticDiagonalLM(net.parameters(), 0.001, curvature_samples=0)
+    with pytest.raises(RuntimeError, match="no curvature yet"):
+        fit(net, loss, optimizer, digits[0], epochs=1, progress=False)
+    h = curvature(net, loss, digits[0].images[:50], digits[0].labels[:50])
+    optimizer.use_curvature(h.copy())
+    history = fit(net, loss, optimizer, digits[0], epochs=2, progress=False)
+    assert np.array_equal(optimizer.curvature, h) and "curvature_seconds" not in history[0]
+
+
+def test_with_a_memory_of_1_no_step_ever_grows(digits):
+    _, history = train(digits, epochs=4, memory=1)
     for before, after in pairwise(history):
         assert after["step_min"] <= before["step_min"] and after["step_max"] <= before["step_max"]
     _, latest = train(digits, epochs=4)
@@ -173,8 +184,9 @@ def test_bad_settings(digits, tmp_path):
         ({"lr": 0}, "lr must be positive"),
         ({"lr": 1, "mu": 0}, "mu must be positive"),
         ({"lr": 1, "mu": float("nan")}, "mu must be positive"),
-        ({"lr": 1, "curvature_samples": 0}, "curvature_samples must be at least 1"),
-        ({"lr": 1, "keep": "newest"}, "keep must be one of latest, largest, first, got 'newest'"),
+        ({"lr": 1, "curvature_samples": -1}, "curvature_samples must be at least 0, got -1"),
+        ({"lr": 1, "memory": 1.1}, "memory must be at least 0 and at most 1, got 1.1"),
+        ({"lr": 1, "memory": -0.1}, "memory must be at least 0 and at most 1, got -0.1"),
     ):
         with pytest.raises(ValueError, match=words):
             StochasticDiagonalLM(net.parameters(), **how)
@@ -213,13 +225,14 @@ def test_the_papers_recipe_has_its_numbers(name):
     recipe = RECIPES[name]
     rates = [recipe.make_schedule()(epoch) for epoch in range(20)]
     assert rates == pytest.approx([5e-4] * 2 + [2e-4] * 3 + [1e-4] * 3 + [5e-5] * 4 + [1e-5] * 8)
-    assert (recipe.batch_size, recipe.epochs, recipe.mu, recipe.loss) == (1, 20, 0.02, "rbf")
+    assert (recipe.batch_size, recipe.epochs, recipe.mu) == (1, 20, 0.02)
     assert recipe.make_optimizer(mc.models.lenet5(rng=0).parameters()).curvature_samples == 500
-    assert (recipe.init, recipe.keep) == (("lecun1998", "latest") if name == "paper-literal" else
-                                          ("unit-variance", "largest"))  # fmt: skip
+    literal = name == "paper-literal"
+    assert (recipe.init, recipe.memory) == (("lecun1998", 0) if literal else ("unit-variance", 0.5))
+    assert (recipe.loss, recipe.j) == (("rbf", 2) if literal else ("map", 10))
 
 
 def test_recipes_of_unknown_parts():
-    for part in ("loss", "optimizer", "schedule", "keep", "init"):
+    for part in ("loss", "optimizer", "schedule", "init"):
         with pytest.raises(ValueError, match=f"{part} must be one of .*, got 'x'"):
             Recipe("", **{part: "x"})

@@ -10,13 +10,6 @@ from minicnn.layers.parameter import Parameter
 from minicnn.optim.sgd import SGD
 from minicnn.typing import Array
 
-KEEPS: dict[str, Callable[[Array, Array], Array]] = {
-    "latest": lambda old, new: new,
-    "largest": np.maximum,
-    "first": lambda old, new: old,
-}
-"""What a new estimate of h leaves in use."""
-
 
 class StochasticDiagonalLM(SGD):
     """Stochastic diagonal Levenberg-Marquardt: w_k <- w_k - lr / (mu + h_k) · dL/dw_k.
@@ -26,36 +19,38 @@ class StochasticDiagonalLM(SGD):
     (``minicnn.training.curvature``, which ``fit`` calls) and then kept. Flat directions get large steps; mu keeps
     them from growing beyond lr / mu where h_k is near 0.
 
-    keep: which estimate of h_k is in use, the "latest" (as published), the "largest" so far or the "first". A unit that
-    saturates has no slope, and the latest h of what lies before it is near 0: the step grows to lr / mu just where the
-    loss bends most as soon as the unit comes back. With the largest, steps only ever shrink.
+    memory: a new estimate of h_k counts, but no less than this share of what is in use: h <- max(estimate, memory · h).
+    0 is as published, with 1 steps only ever shrink. A unit that saturates has no slope, and the estimate of what lies
+    before it is near 0: without a memory the step grows to lr / mu at once, just where the loss bends most as soon as
+    the unit comes back.
 
     With momentum, weight_decay and nesterov the gradient becomes what it becomes in ``SGD``; the paper has none.
 
     parameters: all of one network, ``net.parameters()``; lr: the paper's global learning rate eta;
-    curvature_samples: how many samples ``fit`` re-estimates h on. Raises ValueError unless lr and mu are positive,
-    curvature_samples is at least 1 and keep is one of the three, and RuntimeError for a step before the first estimate.
+    curvature_samples: how many samples ``fit`` re-estimates h on, 0 for none: then ``use_curvature`` is called by hand.
+    Raises ValueError unless lr and mu are positive, curvature_samples is at least 0 and memory between 0 and 1, and
+    RuntimeError for a step before the first estimate.
     """
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, mu: float = 0.02, curvature_samples: int = 500,
-                 keep: str = "latest", **how: Any) -> None:  # fmt: skip
+                 memory: float = 0.0, **how: Any) -> None:  # fmt: skip
         super().__init__(parameters, lr, **how)
         for name, value in (("lr", lr), ("mu", mu)):
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{name} must be positive and finite, got {value}")
-        if curvature_samples < 1:
-            raise ValueError(f"curvature_samples must be at least 1, got {curvature_samples}")
-        if keep not in KEEPS:
-            raise ValueError(f"keep must be one of {', '.join(KEEPS)}, got {keep!r}")
+        if curvature_samples < 0:
+            raise ValueError(f"curvature_samples must be at least 0, got {curvature_samples}")
+        if not 0 <= memory <= 1:
+            raise ValueError(f"memory must be at least 0 and at most 1, got {memory}")
         if len(self.stretches) > 1:
             raise ValueError("parameters must be all parameters of one network, got some of them")
-        self.mu, self.curvature_samples, self.keep = mu, curvature_samples, keep
+        self.mu, self.curvature_samples, self.memory = mu, curvature_samples, memory
         self.curvature: Array | None = None
 
     def use_curvature(self, h: Array) -> None:
-        """Take the new estimate h as ``keep`` says; ValueError if its length is another or an element is negative."""
+        """Take in the new estimate h; ValueError if its length is another or an element is negative."""
         self._check(h)
-        self.curvature = h if self.curvature is None else KEEPS[self.keep](self.curvature, h)
+        self.curvature = h if self.curvature is None else np.maximum(h, self.memory * self.curvature)
         self._rates_of: float | None = None
 
     def _check(self, h: Array) -> None:

@@ -1,5 +1,6 @@
 """Training: the loop, evaluation, checkpoints and history."""
 
+from minicnn.training.averaging import AveragedNetwork
 from minicnn.training.checkpoint import load_checkpoint, read_facts, save_checkpoint
 from minicnn.training.curvature import curvature
 from minicnn.training.evaluate import Evaluation, evaluate
@@ -8,6 +9,6 @@ from minicnn.training.loop import fit
 from minicnn.training.recipes import RECIPES, Recipe
 
 __all__ = [
-    "Evaluation", "History", "RECIPES", "Recipe", "curvature", "evaluate", "fit",
+    "AveragedNetwork", "Evaluation", "History", "RECIPES", "Recipe", "curvature", "evaluate", "fit",
     "load_checkpoint", "read_facts", "save_checkpoint",
 ]  # fmt: skip

@@ -10,21 +10,26 @@ from minicnn.errors import CheckpointError
 from minicnn.network import Sequential
 from minicnn.network.files import apply, check_classes, check_kinds, checked, class_facts
 from minicnn.serialization import load_npz, network_part, save_npz
+from minicnn.training.averaging import AveragedNetwork
 from minicnn.training.protocol import check_methods, check_network
 from minicnn.training.schema import C_ORDER, check_facts, random_state
 from minicnn.typing import Array, FilePath
 
 
 def save_checkpoint(path: FilePath, network: Sequential, optimizer: Any, progress: Mapping[str, Any],
-                    task: Mapping[str, Any], config: Mapping[str, Any]) -> None:  # fmt: skip
+                    task: Mapping[str, Any], config: Mapping[str, Any],
+                    average: AveragedNetwork | None = None) -> None:  # fmt: skip
     """Write a network, its optimizer and three JSON-able mappings to ``path``, whole or not at all.
 
     Of the network: parameters, buffers, and the states of the generators that its layers draw from.
     progress: where training stands (epoch, batch, random state, running sums, past records); task: what must
     be the same to go on from there (samples, batch_size, fingerprints); config: the settings that the user chose.
+    average: an AveragedNetwork, whose parameters and buffers are kept, too.
     """
     _check_given(network, optimizer, progress=progress, task=task, config=config)
     arrays = {f"network/{name}": a for name, a in network.state_dict().items()}
+    if average is not None:
+        arrays.update({f"average/{name}": a for name, a in average.network.state_dict().items()})
     velocities = optimizer.state_dict(network.backend.to_numpy)
     arrays.update({f"optimizer/{name}": a for name, a in velocities.items()})
     facts = {"kind": "checkpoint", "vectors": C_ORDER, "progress": progress, "task": task, "config": config}
@@ -34,8 +39,9 @@ def save_checkpoint(path: FilePath, network: Sequential, optimizer: Any, progres
 
 
 def load_checkpoint(path: FilePath, network: Sequential, optimizer: Any, task: Mapping[str, Any] | None = None,
-                    complete: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
-    """Set network, its layers' generators and optimizer from a checkpoint -> (progress, config).
+                    complete: bool = False, average: AveragedNetwork | None = None
+                    ) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """Set network, its layers' generators, optimizer and average from a checkpoint -> (progress, config).
 
     task: what must be the same; complete: whether progress must be all that ``fit`` needs to go on.
 
@@ -50,17 +56,22 @@ def load_checkpoint(path: FilePath, network: Sequential, optimizer: Any, task: M
         _check_generators(network, facts)
         check_classes(network, facts)
         check_kinds(network, network_part(kinds))
+        _check_average(average, network_part(kinds, "average"))
         check_facts(facts, complete)
 
     arrays, facts = load_npz(path, check)
     try:
         values = checked(network, network_part(arrays))
+        if average is not None:
+            averages = checked(average.network, network_part(arrays, "average"))
         state = _optimizer_part(arrays, facts, optimizer)
         _load(copy.deepcopy(optimizer), state, network)
         _check_task(facts, task or {}, *(task or {}))
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from None
     apply(network, values)
+    if average is not None:
+        apply(average.network, averages)
     _load(optimizer, state, network)
     for name, rng in network.named_generators():
         rng.bit_generator.state = facts["generators"][name]
@@ -92,6 +103,16 @@ def _check_task(facts, task, *names):
             of, now = (f" of {t['data_set']}" if name in ("data", "samples") and t.get("data_set") else ""
                        for t in (facts["task"], task))  # fmt: skip
             raise CheckpointError(f"was trained with {name} {saved}{of}, this run has {value}{now}")
+
+
+def _check_average(average, kinds):
+    """CheckpointError unless the file has an average of the weights where there is one to go on with, and else none."""
+    if average is None and kinds:
+        raise CheckpointError("holds an average of the weights, and there is no average to go on with it")
+    if average is not None:
+        if not kinds:
+            raise CheckpointError("holds no average of the weights, which average would go on from")
+        check_kinds(average.network, kinds)
 
 
 def _check_generators(network, facts):

@@ -6,17 +6,18 @@ import re
 import numpy as np
 
 
-def task_of(network, loss, train, batch_size, augment):
-    """{name: value} of the data, the batches, the criterion and the distortions of a run.
+def task_of(network, loss, train, batch_size, augment, average=None):
+    """{name: value} of the data, the batches, the criterion, the distortions and the average, if any, of a run.
 
     What a user may well change on the way is not among them: learning rate, the optimizer's settings, the last epoch.
     data_set, the name of the data, is for messages alone: it is data that tells one set of images from another.
     """
+    averaged = {} if average is None else {"average": words(average)}
     return {
         "data_set": str(getattr(train, "name", "")),
         "samples": len(train.labels), "batch_size": batch_size,
         "data": data_digest(network.backend, train), "preprocess": words(network.preprocess),
-        "loss": words(loss), "augment": words(augment),
+        "loss": words(loss), "augment": words(augment), **averaged,
     }  # fmt: skip
 
 

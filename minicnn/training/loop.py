@@ -3,6 +3,7 @@
 import math
 import numbers
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from minicnn.data import Dataset, batch_indices
 from minicnn.errors import DivergedError
 from minicnn.layers.checks import positive
 from minicnn.network import Sequential
+from minicnn.training.averaging import AveragedNetwork, check_average
 from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minicnn.training.evaluate import evaluate
 from minicnn.training.fingerprint import task_of
@@ -35,6 +37,7 @@ from minicnn.typing import Array, FilePath, Seed
 def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Dataset | None = None, *, epochs: int,
         batch_size: int = 64, schedule: Callable[[float], float] | None = None, seed: Seed = 0,
         threads: int | None = None, augment: Callable[..., Array] | None = None,
+        average: AveragedNetwork | None = None,
         checkpoint: FilePath | None = None, history: FilePath | None = None, resume: FilePath | None = None,
         config: Mapping[str, Any] | None = None, progress: bool = True,
         on_epoch: Callable[[Record], object] | None = None) -> History:  # fmt: skip
@@ -49,6 +52,7 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
     seed: of the shuffles; equal seeds and settings give bit-equal weights.
     threads: how many share each batch on the CPU, by default all cores; the weights do not depend on it.
     augment: ``augment(images, rng, backend) -> images``, what to train on instead, drawn anew before each epoch.
+    average: an ``AveragedNetwork`` of the network, which is tested too: average_test_loss, average_test_error.
     checkpoint: a file rewritten after each epoch; history: a file of one JSON line an epoch.
     resume: a checkpoint to go on from, with a result bit-equal to training without a break.
     config: a JSON-able mapping kept in the checkpoint.
@@ -87,20 +91,23 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
             check_labels(name, dataset, network)
     check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
     check_loss(loss, network, train)
+    check_average(average, network)
     warn_of_loss(loss, network)
     prepare = Preparation(network, loss, optimizer, train, augment)
     run = Progress(rng=np.random.default_rng(seed))
     places = Places(resume, checkpoint, history)
-    task = task_of(network, loss, train, batch_size, augment) if checkpoint is not None or resume is not None else None
+    task = None
+    if checkpoint is not None or resume is not None:
+        task = task_of(network, loss, train, batch_size, augment, average)
     if resume is not None:
-        run = Progress.from_dict(load_checkpoint(resume, network, optimizer, task, complete=True)[0])
+        run = Progress.from_dict(load_checkpoint(resume, network, optimizer, task, complete=True, average=average)[0])
     log = History(history, run.records)
     kept = resume
 
     def save():
         nonlocal kept
         if checkpoint is not None:
-            save_checkpoint(checkpoint, network, optimizer, run.to_dict(log.records), task, config or {})
+            save_checkpoint(checkpoint, network, optimizer, run.to_dict(log.records), task, config or {}, average)
             kept = checkpoint
         places.replaced()
 
@@ -124,8 +131,9 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
             left = batches[run.batch :]  # all of them, or those from where ``resume`` goes on
             rates = (rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches)))
+            train_on = steps.epoch if average is None else partial(average.epoch, network, steps, run.batch)
             with Bar(run, epochs, len(train.labels), progress) as bar, run.timed():
-                for indices, lr, batch_loss, batch_errors in steps.epoch(left, rates, lambda: stop.requested):
+                for indices, lr, batch_loss, batch_errors in train_on(left, rates, lambda: stop.requested):
                     optimizer.lr = lr
                     run.add(batch_loss, batch_errors, len(indices))
                     check(math.isfinite(batch_loss), f"the loss is {batch_loss}")
@@ -143,6 +151,9 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
                 result = evaluate(network, test, loss)
                 check(math.isfinite(result.loss), f"the test loss is {result.loss}")
                 record.update(test_loss=result.loss, test_error=result.error_rate)
+                if average is not None:
+                    result = evaluate(average.network, test, loss)
+                    record.update(average_test_loss=result.loss, average_test_error=result.error_rate)
             run.next_epoch()
             log.append(record)
             save()
@@ -160,6 +171,8 @@ def epoch_line(record: Record, epochs: int) -> str:
     text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  train loss {record['train_loss']:.4f}"
     if "test_error" in record:
         text += f"  test loss {record['test_loss']:.4f}  test error {record['test_error']:.2%}"
+    if "average_test_error" in record:
+        text += f" (average: {record['average_test_error']:.2%})"
     text += f"  {record['seconds']:.1f} s"
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"

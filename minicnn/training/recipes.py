@@ -1,14 +1,14 @@
 """Whole ways of training LeNet-5, by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from minicnn import initialisers, losses
+from minicnn.data import Distortion
 from minicnn.layers import Parameter
 from minicnn.optim import SGD, Optimizer, StochasticDiagonalLM
 from minicnn.optim.schedules import Cosine, StepTable
-from minicnn.optim.sdlm import KEEPS
 
 PAPER_SCHEDULE = ((0.0005, 2), (0.0002, 3), (0.0001, 3), (0.00005, 4), (0.00001, 8))
 """The paper's learning rates, each for so many of its 20 passes (LeCun et al. 1998, section III.B)."""
@@ -34,9 +34,10 @@ fan-in-half, but weights with the standard deviation 1 / sqrt(fan-in)."""
 @dataclass(frozen=True)
 class Recipe:
     """What LeNet-5 is trained with. lr is the first learning rate: the schedule, a cosine down to 0 or the paper's
-    table, keeps its shape and is scaled to it. j is for the map loss, mu and keep for the second-order optimizer.
+    table, keeps its shape and is scaled to it. j is for the map loss, mu and memory for the second-order optimizer,
+    distortion for those who want to train on distorted digits.
 
-    Raises ValueError for a loss, optimizer, schedule, keep or init of another name.
+    Raises ValueError for a loss, optimizer, schedule or init of another name.
     """
 
     about: str
@@ -45,24 +46,25 @@ class Recipe:
     optimizer: str = "sgd"
     lr: float = 0.002
     mu: float = 0.02
-    keep: str = "latest"
+    memory: float = 0.0
     momentum: float = 0.0
     weight_decay: float = 0.0
     schedule: str = "cosine"
     batch_size: int = 64
     epochs: int = 20
     init: str = "lecun1998"
+    distortion: Distortion = field(default_factory=Distortion)
 
     def __post_init__(self) -> None:
-        known: dict[str, Any] = {"loss": LOSSES, "init": INITIALISERS, "keep": KEEPS,
-                                 "optimizer": ("sgd", "sdlm"), "schedule": ("cosine", "paper")}  # fmt: skip
+        known: dict[str, Any] = {"loss": LOSSES, "init": INITIALISERS, "optimizer": ("sgd", "sdlm"),
+                                 "schedule": ("cosine", "paper")}  # fmt: skip
         for name, names in known.items():
             if getattr(self, name) not in names:
                 raise ValueError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
 
     def settings(self) -> dict[str, Any]:
-        """Everything but the words, by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "about"}
+        """Everything but the words and the distortion, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("about", "distortion")}
 
     def initialisers(self) -> dict[str, Any]:
         """What ``mc.models.lenet5`` starts from, its arguments by name."""
@@ -77,7 +79,7 @@ class Recipe:
         how: dict[str, Any] = {"momentum": self.momentum, "weight_decay": self.weight_decay}
         if self.optimizer == "sgd":
             return SGD(parameters, self.lr, **how)
-        return StochasticDiagonalLM(parameters, self.lr, mu=self.mu, keep=self.keep, **how)
+        return StochasticDiagonalLM(parameters, self.lr, mu=self.mu, memory=self.memory, **how)
 
     def make_schedule(self) -> Cosine | StepTable:
         """``schedule(epoch) -> lr``."""
@@ -87,20 +89,19 @@ class Recipe:
         return StepTable(tuple((self.lr * eta / first, passes) for eta, passes in PAPER_SCHEDULE))
 
 
-MINI_BATCHES: dict[str, Any] = {
-    "loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "weight_decay": 0.01, "init": "fan-in",
-}  # fmt: skip
+MINI_BATCHES: dict[str, Any] = {"loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "init": "fan-in"}
 """What default and long share."""
 
 AS_PUBLISHED: dict[str, Any] = {"optimizer": "sdlm", "lr": PAPER_SCHEDULE[0][0], "schedule": "paper", "batch_size": 1}
 """What paper and paper-literal share (LeCun et al. 1998, section III.B and appendix C)."""
 
 RECIPES = {
-    "default": Recipe("mini-batches and momentum, a learning rate that falls to 0", **MINI_BATCHES),
-    "long": Recipe("as default, three times as long: for distortions", **MINI_BATCHES, epochs=60),
+    "default": Recipe("mini-batches and momentum, a learning rate that falls to 0", **MINI_BATCHES, weight_decay=0.01),
+    "long": Recipe("as default, four times as long, for distortions: elastic ones, too, and less weight decay",
+                   **MINI_BATCHES, weight_decay=0.003, epochs=80, distortion=Distortion(elastic=17.0)),
     "paper": Recipe(
         "as published, and it trains: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
-        **AS_PUBLISHED, init="unit-variance", keep="largest",
+        **AS_PUBLISHED, init="unit-variance", memory=0.5, loss="map", j=10.0,
     ),
     "paper-literal": Recipe("as published, to the letter: it does not train", **AS_PUBLISHED),
 }  # fmt: skip

@@ -4,7 +4,7 @@
     format      "minicnn-1" from versions 0.1 and 0.2, else "minicnn-2"
     progress    where training stands: FIELDS below
     task        what must be the same to go on: samples, batch_size, and since minicnn-2 data, preprocess, loss,
-                augment; since 0.4 data_set, the name of the data
+                augment; since 0.4 data_set, the name of the data, and average where the weights are averaged
     classes     the names of the network's classes; before 0.4 nobody said
     config      the settings that the user chose, by name
     vectors     how the optimizer's vectors run through the parameters; 0.1 did not say

@@ -21,7 +21,7 @@ from pathlib import Path
 import minicnn as mc
 from minicnn.backend.cores import available_cores
 from minicnn.files import atomic_write
-from minicnn.training import RECIPES, Recipe, fit
+from minicnn.training import RECIPES, AveragedNetwork, Recipe, fit
 
 RESULTS = Path(__file__).parent / "results"
 RUNS = (*RECIPES, *(f"{recipe}+distort" for recipe in RECIPES))
@@ -31,22 +31,24 @@ PAPER = {"test": 0.0095, "test with distortions": 0.0080, "train after 19 passes
 
 @dataclass(frozen=True)
 class Run:
-    """One way of training, whatever the seed."""
+    """One way of training, whatever the seed; average: the decay of an average of the weights, 0 for none."""
 
     name: str
     recipe: Recipe
     distortion: mc.data.Distortion | None
+    average: float
     passes: int
     validation: bool
 
     @classmethod
     def named(cls, name, changes=(), passes=None, validation=False):
-        """The recipe ``name``, ``name+distort`` too, with changes NAME=VALUE of the recipe or of the distortions.
+        """The recipe ``name``, ``name+distort`` too, with changes NAME=VALUE of the recipe, the distortions or average.
 
         Raises ValueError for a change of something that neither has, or to a value that it cannot take.
         """
-        recipe, *distort = name.split("+")
-        recipe, distortion = RECIPES[recipe], mc.data.Distortion() if distort else None
+        base, *distort = name.split("+")
+        recipe, average = RECIPES[base], 0.0
+        distortion = recipe.distortion if distort else None
         ranges = asdict(distortion) if distortion else {}
         for change in changes:
             key, _, value = change.partition("=")
@@ -54,16 +56,18 @@ class Run:
                 distortion = replace(distortion, **{key: float(value)})
             elif key in recipe.settings():
                 recipe = replace(recipe, **{key: type(getattr(recipe, key))(value)})
+            elif key == "average":
+                average = float(value)
             else:
-                known = ", ".join((*recipe.settings(), *ranges))
+                known = ", ".join((*recipe.settings(), *ranges, "average"))
                 raise ValueError(f"--set takes NAME=VALUE with a name of {known}; got {change!r} for {name}")
-        return cls(" ".join((name, *changes)), recipe, distortion, passes or recipe.epochs, validation)
+        return cls(" ".join((name, *changes)), recipe, distortion, average, passes or recipe.epochs, validation)
 
     def settings(self):
         """All that a result depends on but the seed and the code."""
         distortion = asdict(self.distortion) if self.distortion else None
-        recipe = self.recipe.settings()
-        return {**recipe, "distortion": distortion, "passes": self.passes, "validation": self.validation}
+        how = {"average": self.average, "distortion": distortion, "passes": self.passes, "validation": self.validation}
+        return {**self.recipe.settings(), **how}
 
     def __call__(self, seed, data, scratch, threads=None, networks=None):
         """Train, resuming what an interrupted call left in the directory scratch -> its line of the results.
@@ -79,24 +83,28 @@ class Run:
         if resume and (begun := mc.training.read_facts(checkpoint)[1]["config"]) != settings:
             raise ValueError(f"{checkpoint} was begun with {begun}, not {settings}: remove it to begin anew")
         net = mc.models.lenet5(rng=seed, **recipe.initialisers())
+        average = AveragedNetwork(net, self.average) if self.average else None
         history = fit(
             net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,
             batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=seed, augment=self.distortion,
-            threads=threads, checkpoint=checkpoint, resume=resume, config=settings, progress=False,
+            threads=threads, average=average, checkpoint=checkpoint, resume=resume, config=settings, progress=False,
         )  # fmt: skip
         if history.interrupted:
             raise KeyboardInterrupt
+        key, result = ("average_test_error", average.network) if average else ("test_error", net)
         line = {
-            "run": self.name, "seed": seed, "test_error": history[-1]["test_error"],
-            "train_error": mc.training.evaluate(net, train).error_rate,
+            "run": self.name, "seed": seed, "test_error": history[-1][key],
+            "train_error": mc.training.evaluate(result, train).error_rate,
             "seconds": round(sum(r["seconds"] for r in history), 1),
             "augment_seconds": round(sum(r.get("augment_seconds", 0) for r in history), 1),
-            "test_errors": [r["test_error"] for r in history], "train_errors": [r["train_error"] for r in history],
+            "test_errors": [r[key] for r in history], "train_errors": [r["train_error"] for r in history],
         }  # fmt: skip
+        if average:
+            line["test_errors_without_average"] = [r["test_error"] for r in history]
         if "step_min" in history[0]:
             line["steps"] = [[r["step_min"], r["step_max"]] for r in history]
         if networks:
-            net.save(self.kept(networks, seed))
+            result.save(self.kept(networks, seed))
         checkpoint.unlink()
         return {**line, "settings": settings}
 
@@ -151,17 +159,20 @@ class Results:
             file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def table(lines):
-    """The README's table: a row a run, median and range over its seeds."""
+def table(lines, ensembles=()):
+    """A row a run, median and range over its seeds; ensembles: the lines of ``Run.together``, for a column more."""
     kind = "validation" if any(line["settings"]["validation"] for line in lines) else "test"
-    rows = [f"| recipe | seeds | {kind} error, last pass: median (min–max) | training error, median | seconds a run |",
-            "|---|---|---|---|---|"]  # fmt: skip
+    together = {line["run"]: f"{line['test_error']:.2%} |" for line in ensembles}
+    head = ["recipe", "seeds", f"{kind} error, last pass: median (min–max)", "training error, median", "seconds a run"]
+    head += ["all seeds' networks together"] if together else []
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in dict.fromkeys(line["run"] for line in lines):
         of_run = [line for line in lines if line["run"] == name]
         test, train, seconds = ([line[key] for line in of_run] for key in ("test_error", "train_error", "seconds"))
         rows.append(
             f"| {name} | {len(of_run)} | {statistics.median(test):.2%} ({min(test):.2%}–{max(test):.2%}) "
             f"| {statistics.median(train):.2%} | {statistics.median(seconds):.0f} |"
+            + (f" {together.get(name, '– |')}" if together else "")
         )
     return "\n".join(rows)
 
@@ -225,7 +236,7 @@ def main(arguments=None):
         todo = [] if args.print else results.lacking(runs, range(args.seeds))
         train_all(todo, results, args.data, args.jobs, args.networks)
         if args.networks and not args.validation:
-            ensembles = Results(results.path.with_name("ensembles.jsonl"))
+            ensembles = Results(ensembles_beside(results))
             for run, seeds in ensembles.lacking(runs, [args.seeds]):
                 if line := run.together(seeds, args.data, args.networks):
                     ensembles.add(line)
@@ -234,9 +245,14 @@ def main(arguments=None):
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on")
     lines = results.lines()
-    print(table(lines))
+    print(table(lines, [] if args.validation else Results(ensembles_beside(results)).lines()))
     if args.picture and lines:
         draw(lines, args.picture)
+
+
+def ensembles_beside(results):
+    """Where the lines of the ensembles are."""
+    return results.path.with_name("ensembles.jsonl")
 
 
 def count(text):

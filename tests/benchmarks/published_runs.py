@@ -50,9 +50,12 @@ def eblearn(seed, data, scratch, pixels=mc.data.LENET5_1998):
         "C5": mc.Conv2d(16, 120, 5, **how), "C5 squash": mc.ScaledTanh(), "flatten": mc.Flatten(),
         "ten": mc.Linear(120, 10, **how), "ten squash": mc.ScaledTanh(), "output": mc.RBF(2 * np.eye(10) - 1),
     }, preprocess=pixels)  # fmt: skip
-    optimizer = mc.optim.StochasticDiagonalLM(net.parameters(), 0.0001, mu=0.04, curvature_samples=100, keep="first")
-    mc.training.fit(net, mc.losses.RBFLoss(), optimizer, train, epochs=EBLEARN["passes"], batch_size=1, seed=seed,
-                    threads=1, progress=False)  # fmt: skip
+    optimizer = mc.optim.StochasticDiagonalLM(net.parameters(), 0.0001, mu=0.04, curvature_samples=0)
+    rng, loss = np.random.default_rng(seed), mc.losses.RBFLoss()
+    some = train.subset(rng.choice(len(train), 100, replace=False))
+    optimizer.use_curvature(mc.training.curvature(net, loss, some.images, some.labels))
+    mc.training.fit(net, loss, optimizer, train, epochs=EBLEARN["passes"], batch_size=1, seed=rng, threads=1,
+                    progress=False)  # fmt: skip
     accuracies = (1 - mc.training.evaluate(net, part).error_rate for part in (train, test))
     return dict(zip(("train_accuracy", "test_accuracy"), accuracies))
 

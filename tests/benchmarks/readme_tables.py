@@ -26,6 +26,28 @@ from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
 ROOT, RESULTS = Path(__file__).parents[2], error_rates.RESULTS
 
 
+HOW_IT_GOT_THERE = (
+    (
+        ("mini-batches and equation 8", "default loss=rbf weight_decay=0"), ("weight decay", "default loss=rbf"),
+        ("equation 9, j = 10", "default"), ("three times the passes", "default epochs=60"),
+    ),
+    (
+        ("the paper's steps and equation 8", "paper loss=rbf"), ("equation 9, j = 10", "paper"),
+        ("an average of the weights", "paper average=0.99998"),
+    ),
+    (
+        ("mini-batches, distortions", "default+distort epochs=40"), ("more passes", "default+distort epochs=60"),
+        ("less weight decay", "default+distort epochs=60 weight_decay=0.003"),
+        ("elastic distortions, more passes", "long+distort"),
+    ),
+)  # fmt: skip
+"""(ingredient, run of ``trials``) one after the other."""
+
+
+STEPS = "7e-5 to 0.016"
+"""Step sizes of the first pass, says the paper (section III.B)."""
+
+
 def load(name):
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
@@ -104,11 +126,48 @@ def summary():
 
 
 def errors():
-    return error_rates.table(lines_of("error_rates.jsonl"))
+    return error_rates.table(lines_of("error_rates.jsonl"), lines_of("ensembles.jsonl"))
 
 
 def trials():
     return error_rates.table(lines_of("validation.jsonl"))
+
+
+def how_it_got_there():
+    """What each ingredient gives, by the medians of ``trials``."""
+    lines = [*lines_of("validation.jsonl"), *lines_of("paper_trials.jsonl")]
+    rows = ["| ingredient | run | seeds | validation error, median | change |", "|---|---|---|---|---|"]
+    for chain in HOW_IT_GOT_THERE:
+        before = None
+        for ingredient, run in chain:
+            errors = [line["test_error"] for line in lines if line["run"] == run]
+            median = statistics.median(errors)
+            change = "" if before is None else f"{100 * (median - before):+.2f}"
+            rows.append(f"| {ingredient} | {run} | {len(errors)} | {median:.2%} | {change} |")
+            before = median
+    return "\n".join(rows)
+
+
+def reproduction():
+    """What the paper reports beside ``paper``."""
+    lines = lines_of("error_rates.jsonl")
+    plain, distorted = ([line for line in lines if line["run"] == run] for run in ("paper", "paper+distort"))
+    after_19 = [line["train_errors"][18] for line in plain]
+    ends = zip(*(line["steps"][0] for line in plain))
+    theirs = error_rates.PAPER
+    return "\n".join([
+        f"| | the paper | `paper`, {len(plain)} seeds: median (min–max) |",
+        "|---|---|---|",
+        f"| test error | {theirs['test']:.2%} | {spread([line['test_error'] for line in plain])} |",
+        f"| test error, distorted digits added | {theirs['test with distortions']:.2%} "
+        f"| {spread([line['test_error'] for line in distorted])} |",
+        f"| training error after 19 passes | {theirs['train after 19 passes']:.2%} | {spread(after_19)} |",
+        f"| steps in the first pass | {STEPS} | {' to '.join(f'{statistics.median(end):.1e}' for end in ends)} |",
+    ])  # fmt: skip
+
+
+def spread(errors):
+    return f"{statistics.median(errors):.2%} ({min(errors):.2%}–{max(errors):.2%})"
 
 
 def steps():
@@ -119,14 +178,28 @@ def steps():
     for number in (1, 2, 3, 6, 9, 13, 20):
         ranges = [line["steps"][number - 1] for line in lines]
         smallest, largest = (f"{statistics.median(r[end] for r in ranges):.1e}" for end in (0, 1))
-        theirs = "7e-5 to 0.016" if number == 1 else ""
+        theirs = STEPS if number == 1 else ""
         rows.append(f"| {number} | {schedule(number - 1):g} | {smallest} | {largest} | {theirs} |")
     return "\n".join(rows)
 
 
 def paper_trials():
-    """Other readings of the paper: errors on the validation digits pass by pass."""
+    """Readings of the paper over its 20 passes, on the validation digits."""
     lines = lines_of("paper_trials.jsonl")
+    rows = ["| recipe | seeds | validation error: median (min–max) | training error, pass 19 | steps, last pass |",
+            "|---|---|---|---|---|"]  # fmt: skip
+    for name in dict.fromkeys(line["run"] for line in lines):
+        of_run = [line for line in lines if line["run"] == name]
+        smallest, largest = (f"{statistics.median(end):.1e}" for end in zip(*(line["steps"][-1] for line in of_run)))
+        after_19 = spread([line["train_errors"][18] for line in of_run])
+        test = spread([line["test_error"] for line in of_run])
+        rows.append(f"| {name} | {len(of_run)} | {test} | {after_19} | {smallest} to {largest} |")
+    return "\n".join(rows)
+
+
+def first_passes():
+    """Other readings: errors on the validation digits after each of the first passes."""
+    lines = lines_of("paper_first_passes.jsonl")
     passes = range(1, len(lines[0]["test_errors"]) + 1)
     rows = ["| recipe | seeds | " + " | ".join(f"pass {number}" for number in passes) + " |"]
     rows.append("|---" * (len(passes) + 2) + "|")
@@ -173,7 +246,8 @@ def foreign():
 
 
 TABLES = {
-    "summary": summary, "speed": speed, "errors": errors, "trials": trials, "steps": steps, "paper trials": paper_trials,
+    "summary": summary, "speed": speed, "errors": errors, "trials": trials, "how it got there": how_it_got_there,
+    "steps": steps, "reproduction": reproduction, "paper trials": paper_trials, "first passes": first_passes,
     "eblearn": eblearn, "modern": modern, "foreign": foreign, "page": page, "stress": stress,
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn.cli.train import Job
 from minicnn.serialization import save_npz
 
 SCRIPT = "lenet5_mnist.py"
@@ -134,7 +135,8 @@ def test_the_papers_recipe_and_distortions(run, tmp_path):
     how = "--recipe", "paper", "--distort", "--epochs", 2, "--output", "out"
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
     assert status == 0 and (tmp_path / "out" / "distortions.png").exists() == (find_spec("matplotlib") is not None)
-    assert "1 epochs" not in output and "2 epochs in batches of 1, rbf loss, SDLM with lr 0.0005 falling" in output
+    assert "2 epochs in batches of 1, map loss with j 10, SDLM with lr 0.0005 falling" in output
+    assert "1 epochs" not in output
     assert "images distorted anew in every epoch" in output
     assert len(re.findall(r"steps \d\.\de-\d+ to \d\.\de-\d+", output)) == 2
     error = float(re.search(r"test error: ([\d.]+)%", output).group(1))
@@ -142,6 +144,13 @@ def test_the_papers_recipe_and_distortions(run, tmp_path):
     how = "--resume", tmp_path / "out" / "checkpoint.npz", "--epochs", 3, "--no-plots"
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
     assert status == 0 and "recipe:   paper (as published" in output and "distorted anew" in output
+
+
+def test_digits_are_distorted_as_the_recipe_says():
+    for name, recipe in mc.training.RECIPES.items():
+        assert Job(["--recipe", name, "--distort", "--quiet"], "").augment == recipe.distortion
+        assert Job(["--recipe", name, "--quiet"], "").augment is None
+    assert len({recipe.distortion for recipe in mc.training.RECIPES.values()}) > 1
 
 
 def test_a_recipe_that_is_no_more(trained, run, tmp_path):

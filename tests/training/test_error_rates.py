@@ -133,6 +133,34 @@ def test_changes_are_part_of_the_run():
     assert (settings["lr"], settings["distortion"]["translation"], settings["validation"]) == (0.004, 2.0, True)
 
 
+def test_digits_are_distorted_as_the_recipe_says():
+    own = mc.training.RECIPES["long"].distortion
+    assert error_rates.Run.named("long+distort").distortion == own != mc.data.Distortion()
+    assert error_rates.Run.named("long").distortion is None
+    assert error_rates.Run.named("paper+distort").distortion == mc.data.Distortion()
+
+
+def test_with_an_average_the_averaged_network_is_the_result(digits, tmp_path):
+    networks = tmp_path / "networks"
+    run(
+        digits,
+        tmp_path / "rates.jsonl",
+        *SHORT[:4],
+        "--runs",
+        "default",
+        "--set",
+        "average=0.9",
+        "--networks",
+        str(networks),
+    )
+    (line, _) = [json.loads(line) for line in (tmp_path / "rates.jsonl").read_text().splitlines()]
+    plain = error_rates.Run.named("default", passes=1)(0, digits, tmp_path)
+    assert line["test_errors_without_average"] == plain["test_errors"] and line["settings"]["average"] == 0.9
+    kept = mc.models.lenet5().load(networks / "default average=0.9-0.npz")
+    _, test = mc.data.load_mnist(digits, progress=False)
+    assert mc.training.evaluate(kept, test).error_rate == line["test_error"] == line["test_errors"][-1]
+
+
 @pytest.mark.parametrize("option", ["--seeds", "--jobs", "--epochs"])
 def test_counts_below_one_are_refused(digits, tmp_path, capsys, option):
     with pytest.raises(SystemExit):
@@ -158,6 +186,9 @@ def test_the_networks_of_all_seeds_answer_together(digits, tmp_path):
     assert [(line["run"], line["seed"]) for line in lines] == [("default", 2), ("default+distort", 2)]
     trained = [json.loads(line) for line in output.read_text().splitlines()]
     assert [error for line in lines for error in line["alone"]] == [line["test_error"] for line in trained]
+    table = error_rates.table(trained, lines[:1]).splitlines()
+    assert table[0].endswith("| all seeds' networks together |")
+    assert table[2].endswith(f"| {lines[0]['test_error']:.2%} |") and table[3].endswith("| – |")
     run(digits, output, "--epochs", "1", "--runs", "default", "--seeds", "3")  # whose third network is not kept
     run(digits, output, "--epochs", "1", "--runs", "default", "--seeds", "3", "--networks", str(networks))
     assert len((tmp_path / "ensembles.jsonl").read_text().splitlines()) == 2

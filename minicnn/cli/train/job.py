@@ -30,7 +30,7 @@ class Job:
         self.args = args = parse(arguments, about, prog)
         self.called = prog or f"python {sys.argv[0]}"
         self.recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
-        self.seed, self.augment = args.seed, mc.data.Distortion() if args.distort else None
+        self.seed, self.augment = args.seed, self.recipe.distortion if args.distort else None
         self.backend = mc.backend.get(args.backend)
         threads = f", threads: {mc.compiled.thread_count(args.threads)}" if self.backend.name == "numpy" else ""
         computes = mc.compiled.describe(self.backend)
