@@ -2,11 +2,8 @@
 
 import configparser
 import re
+import sys
 from pathlib import Path
-
-import pytest
-
-import minicnn as mc
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
