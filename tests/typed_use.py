@@ -49,4 +49,9 @@ def answers(images: Array, shape: Shape = (1, 28, 28)) -> str:
     assert_type(trace["C1"].gradients, dict[str, Array])
     net.forward("no array")  # type: ignore[arg-type]
     mc.Conv2d(1, 6)  # type: ignore[call-arg]
+
+    train, test = mc.data.load_sample()
+    log = mc.training.fit(mc.models.lenet5(), loss, optimizer, train, test, epochs=1, checkpoint="run.npz")
+    assert_type(len(log), int)
+    assert_type(mc.training.evaluate(net, test).error_rate, float)
     return net.summary(shape)

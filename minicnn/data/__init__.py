@@ -8,6 +8,7 @@ from minicnn.data.distortions import Distortion
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.load import load
 from minicnn.data.mnist import load_mnist
+from minicnn.data.pictures import read_picture
 from minicnn.data.sample import load_sample
 from minicnn.data.transforms import LENET5_1998, UNIT, Pixels
 
@@ -16,5 +17,5 @@ NAMES = tuple(SETS)
 
 __all__ = [
     "Dataset", "Distortion", "LENET5_1998", "NAMES", "Pixels", "UNIT", "batch_indices", "cache_directory", "load",
-    "load_mnist", "load_sample", "read_idx", "write_idx",
+    "load_mnist", "load_sample", "read_idx", "read_picture", "write_idx",
 ]  # fmt: skip

@@ -1,12 +1,14 @@
 """What the network answers: what F6 draws, and what was misread."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from minicnn.models.prototypes import HEIGHT, WIDTH
 from minicnn.plots.canvas import GREY, INK, ORANGE, bare, named, place, rounded, sheet, symmetric, tiles
+from minicnn.typing import ArrayLike, FilePath
 
 COLUMNS, ROWS = 10, 5
 """As many misread images as can be told apart from the last row."""
@@ -14,7 +16,8 @@ ONE_LINE = 11
 """So many letters stand below an image; longer answers take two lines."""
 
 
-def prototype(f6, prototypes, distances, label, path, classes=None):
+def prototype(f6: ArrayLike, prototypes: ArrayLike, distances: ArrayLike, label: int, path: FilePath,
+              classes: Sequence[str] | None = None) -> FilePath:  # fmt: skip
     """Draw F6's output ``(84,)`` as the picture it is trained to be, beside the nearest prototype -> path.
 
     prototypes (classes, 84) and distances (classes,) are those of the RBF layer, label is the true one.
@@ -62,7 +65,8 @@ def _all_prototypes(axes, prototypes, distances):
     axes.set_title("squared distance from each prototype", loc="center", pad=12)
 
 
-def misclassified(images, labels, predictions, path, classes=None, what="images"):
+def misclassified(images: ArrayLike, labels: ArrayLike, predictions: ArrayLike, path: FilePath,
+                  classes: Sequence[str] | None = None, what: str = "images") -> FilePath:  # fmt: skip
     """Draw those of the images (N, H, W) whose prediction differs from their label -> path.
 
     At most COLUMNS x ROWS of them, the first ones; the title says of how many.

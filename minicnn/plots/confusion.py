@@ -1,8 +1,11 @@
 """Which classes a network takes for which."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minicnn.plots.canvas import GREY, WIDE, named, sheet
+from minicnn.typing import ArrayLike, FilePath
 
 ROOM_FOR = 24
 """So many classes fit on a projector's whole picture; for more of them the picture grows."""
@@ -11,7 +14,8 @@ SLANTED = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
 """How names of more than a few letters stand beside each other."""
 
 
-def confusion_matrix(confusion, path, classes=None, what="images"):
+def confusion_matrix(confusion: ArrayLike, path: FilePath, classes: Sequence[str] | None = None,
+                     what: str = "images") -> FilePath:  # fmt: skip
     """Draw confusion[true, predicted], counts as ``training.evaluate`` returns them -> path.
 
     Only mistakes are coloured: right answers, a hundred times as many, would drown them.

@@ -1,8 +1,12 @@
 """Loss and error, epoch by epoch."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from minicnn.plots.canvas import BLUE, ORANGE, sheet
+from minicnn.typing import FilePath
 
 SERIES = (
     ("train", "training images, while the weights change", BLUE, "o"),
@@ -10,7 +14,7 @@ SERIES = (
 )
 
 
-def learning_curves(records, path, title="learning curves"):
+def learning_curves(records: Iterable[Mapping[str, Any]], path: FilePath, title: str = "learning curves") -> FilePath:
     """Draw the losses and errors of ``records``, one dict an epoch as ``training.fit`` makes them -> path.
 
     Records without test_loss and test_error are drawn without them. Raises ValueError if there is no record.

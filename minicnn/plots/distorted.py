@@ -1,13 +1,16 @@
 """An image and what random distortions make of it."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minicnn.plots.canvas import INK, ORANGE, bare, sheet, tiles
+from minicnn.typing import Array, FilePath, Seed
 
 COLUMNS, ROWS = 10, 5
 
 
-def distortions(image, distort, path, rng=0):
+def distortions(image: Array, distort: Callable[..., Array], path: FilePath, rng: Seed = 0) -> FilePath:
     """Draw ``image (H, W)`` uint8, framed, and distorted copies of it, ``distort(images, rng)`` -> path."""
     copies = np.asarray(distort(np.repeat(np.asarray(image)[None], COLUMNS * ROWS - 1, axis=0), rng))
     with sheet(path, layout="constrained") as figure:

@@ -1,9 +1,12 @@
 """One image on its way through a network, layer by layer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minicnn.models.prototypes import HEIGHT, WIDTH
 from minicnn.plots.canvas import GREY, INK, ORANGE, SIGNED, bare, named, place, rounded, sheet, symmetric, tiles, write
+from minicnn.typing import Array, FilePath
 
 MAPS_HIGH, UNITS_HIGH = 8, 20
 """So many feature maps, or single units, stand in a column before a second one begins."""
@@ -15,8 +18,9 @@ LETTER = 0.12
 """Inches that a letter of a class's name takes."""
 
 
-def feature_maps(stages, path, title, *, smallest_wins=True, output_words="squared distance\nfrom each prototype",
-                 classes=None):  # fmt: skip
+def feature_maps(stages: Sequence[tuple[str, Array]], path: FilePath, title: str, *, smallest_wins: bool = True,
+                 output_words: str = "squared distance\nfrom each prototype",
+                 classes: Sequence[str] | None = None) -> FilePath:  # fmt: skip
     """Draw every layer's output for one image, from left to right -> path.
 
     stages: (name, array) pairs. The image (C, H, W) comes first; then feature maps (C, H, W) or vectors

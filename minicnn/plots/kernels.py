@@ -1,16 +1,19 @@
 """The kernels of a convolution."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from minicnn.plots.canvas import SIGNED, WIDE, sheet, symmetric, tiles
+from minicnn.typing import ArrayLike, FilePath
 
 ROOM = 2.2, 1.45
 """Inches beside and above the kernels: the colour bar, title and labels."""
 
 
-def filters(weights, path, title, connections=None):
+def filters(weights: ArrayLike, path: FilePath, title: str,
+            connections: Sequence[Sequence[int]] | None = None) -> FilePath:  # fmt: skip
     """Draw the kernels of ``weights (C_out, C_in, KH, KW)``, all on one colour scale centred at zero -> path.
 
     A column for each output map, a row for each input map, as Table I of LeCun et al. 1998 is laid out;

@@ -14,7 +14,7 @@ from minicnn.data import Dataset
 from minicnn.errors import DivergedError
 from minicnn.models import lenet5
 from minicnn.sklearn.images import checked_range, image_shape, images
-from minicnn.training import RECIPES
+from minicnn.training import RECIPES, Recipe
 from minicnn.typing import Array, ArrayLike, Self
 
 SEEDS = np.iinfo(np.int32).max
@@ -73,14 +73,15 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
         """
         going_on = self.warm_start and hasattr(self, "network_")
         X, y, shape = self._checked(X, y, first=not going_on)
-        classes = np.unique(y)
+        classes, recipe = np.unique(y), self._recipe()
+        schedule = recipe.make_schedule()
         if not going_on:
             self._start(X, shape, classes)
         elif not np.array_equal(classes, self.classes_):
             raise ValueError(f"warm_start goes on with the classes {self.classes_}, y has {classes}")
-        recipe = self._recipe()
-        self._optimizer = recipe.make_optimizer(self.network_.parameters())
-        return self._train(X, y, recipe, recipe.epochs, recipe.make_schedule())
+        else:
+            self._new_optimizer(recipe, self.network_)
+        return self._train(X, y, recipe, recipe.epochs, schedule)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> Self:
         """One pass over X and y with the recipe's first learning rate, from the weights that are there; returns self.
@@ -96,7 +97,10 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
             self._start(X, shape, np.unique(classes))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes must be those of the first call, {self.classes_}, got {np.unique(classes)}")
-        return self._train(X, y, self._recipe(), 1, None)
+        recipe = self._recipe()
+        if recipe.settings() != self._settings:
+            self._new_optimizer(recipe, self.network_)
+        return self._train(X, y, recipe, 1, None)
 
     def _recipe(self):
         """The recipe, with the arguments that take the place of its own."""
@@ -112,25 +116,20 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
         pixel_range = checked_range((X.min(), X.max()) if self.pixel_range is None else self.pixel_range)
         random, recipe = check_random_state(self.random_state), self._recipe()
         network = _network(classes, recipe, random.randint(SEEDS))
-        self._random, self._optimizer = random, recipe.make_optimizer(network.parameters())
+        self._new_optimizer(recipe, network)
         self.network_, self.classes_, self.image_shape_, self.pixel_range_ = network, classes, shape, pixel_range
-        self.history_ = []
+        self.history_, self._random = [], random
+
+    def _new_optimizer(self, recipe, network):
+        """An optimizer that has seen no step, and the settings that it is made by."""
+        self._optimizer, self._settings = recipe.make_optimizer(network.parameters()), recipe.settings()
 
     def _train(self, X, y, recipe, epochs, schedule):
-        labels = np.searchsorted(self.classes_, y)
-        if (wrong := self.classes_[labels.clip(max=len(self.classes_) - 1)] != y).any():
-            raise ValueError(f"y has the label {y[wrong].tolist()[0]!r}, which is none of the classes {self.classes_}")
-        if schedule is None:
-            self._optimizer.lr = recipe.lr
-        data = Dataset(self._images(X), labels, classes=self.network_.classes)
-        how = {"epochs": epochs, "batch_size": recipe.batch_size, "schedule": schedule}
-        how |= {"seed": self._random.randint(SEEDS), "threads": effective_n_jobs(self.n_jobs)}
         try:
-            history = training.fit(
-                self.network_, recipe.make_loss(), self._optimizer, data, progress=bool(self.verbose), **how
-            )
-        except DivergedError:
-            del self.network_  # it knows nothing any more: this estimator is not fitted
+            history = self._history(X, y, recipe, epochs, schedule)
+        except Exception as error:
+            if isinstance(error, DivergedError) or not self.history_:
+                del self.network_  # it knows nothing any more, or has learned nothing yet: this is not fitted
             raise
         self.history_ = [*self.history_, *history]
         for number, record in enumerate(self.history_, start=1):
@@ -140,6 +139,19 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
         if history.interrupted:
             raise KeyboardInterrupt
         return self
+
+    def _history(self, X, y, recipe, epochs, schedule):
+        """What ``training.fit`` returns for X and y."""
+        labels = np.searchsorted(self.classes_, y)
+        if (wrong := self.classes_[labels.clip(max=len(self.classes_) - 1)] != y).any():
+            raise ValueError(f"y has the label {y[wrong].tolist()[0]!r}, which is none of the classes {self.classes_}")
+        if schedule is None:
+            self._optimizer.lr = recipe.lr
+        data = Dataset(self._images(X), labels, classes=self.network_.classes)
+        how = {"epochs": epochs, "batch_size": recipe.batch_size, "schedule": schedule}
+        how |= {"seed": self._random.randint(SEEDS), "threads": effective_n_jobs(self.n_jobs)}
+        loss, shown = recipe.make_loss(), bool(self.verbose)
+        return training.fit(self.network_, loss, self._optimizer, data, progress=shown, **how)
 
     # ------------------------------------------------------------------------------------------------ predicting
 
@@ -201,9 +213,10 @@ class LeNet5Classifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "network_" in state:
-            self.network_ = _network(self.classes_, self._recipe(), 0)
+            recipe = Recipe("of a pickle", **self._settings)
+            self.network_ = _network(self.classes_, recipe, 0)
             self.network_.load_state_dict(state["network_"])
-            self._optimizer = self._recipe().make_optimizer(self.network_.parameters())
+            self._new_optimizer(recipe, self.network_)
             self._optimizer.load_state_dict(state["_optimizer"], self.network_.backend.asarray)
 
     def __sklearn_tags__(self):

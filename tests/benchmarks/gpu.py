@@ -205,7 +205,7 @@ def time_to_99(backend, train, test, passes, seed):
 
 
 def table(results):
-    """The numbers as the README's Markdown table."""
+    """The numbers as a Markdown table for docs/gpu.md."""
     lines = [f"{results['about']['device']}, LeNet-5 in float32:", "",
              "| batch | | images/s | us a step | kernels a step | epoch |", "|---|---|---|---|---|---|"]  # fmt: skip
     for batch_size, candidates in results["speed"].items():

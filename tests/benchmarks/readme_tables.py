@@ -1,6 +1,6 @@
-"""Writes the README's tables from the numbers in tests/benchmarks/results and tests/foreign, between their markers.
+"""Writes the tables of README.md and docs/, between their markers, from what tests/ keeps as results.
 
-    python tests/benchmarks/readme_tables.py            # rewrites README.md
+    python tests/benchmarks/readme_tables.py
 """
 
 import json
@@ -98,6 +98,33 @@ def cell(speeds, name):
         return "–"
     ratio = "" if name == REFERENCE else f" ({speeds[name] / speeds[REFERENCE]:.1f}x)"
     return f"{speeds[name]:,.0f}{ratio}"
+
+
+def summary():
+    """The README's one table: errors beside the paper's, speed beside PyTorch's."""
+    lines, speeds = lines_of("error_rates.jsonl"), load("train_step.json")
+    cores, speeds = speeds["about"]["cores"], speeds["images_per_second"]
+    ours = f"minicnn, {cores} thread{'s'[: cores > 1]}"
+
+    medians = {run: statistics.median(line["test_error"] for line in lines if line["run"] == run)
+               for run in dict.fromkeys(line["run"] for line in lines)}  # fmt: skip
+    best = min(medians, key=medians.get)
+    together = min(lines_of("ensembles.jsonl"), key=lambda line: line["test_error"])
+
+    def row(words, task):
+        mine, theirs = speeds[task][ours], speeds[task][REFERENCE]
+        return f"| {words} | {mine:,.0f}, **{mine / theirs:.1f} times** as many | {theirs:,.0f} in PyTorch |"
+
+    return "\n".join([
+        "| | minicnn | to compare with |", "|---|---|---|",
+        f"| test error, the recipe of 1998 | {medians['paper']:.2%} | {error_rates.PAPER['test']:.2%} in the paper |",
+        f"| the same on distorted digits | {medians['paper+distort']:.2%} | "
+        f"{error_rates.PAPER['test with distortions']:.2%} in the paper |",
+        f"| our best recipe, `{best}` | {medians[best]:.2%} | |",
+        f"| {together['seed']} networks together, `{together['run']}` | {together['test_error']:.2%} | |",
+        row(f"images a second, training in batches of 64, {cores} cores", "LeNet-5 step, batch 64"),
+        row(f"images a second, prediction, {cores} cores", "prediction of 10,000 digits"),
+    ])  # fmt: skip
 
 
 def errors():
@@ -221,10 +248,9 @@ def foreign():
 
 
 TABLES = {
-    "speed": speed, "errors": errors, "trials": trials, "how it got there": how_it_got_there, "steps": steps,
-    "reproduction": reproduction,
-    "paper trials": paper_trials, "first passes": first_passes, "eblearn": eblearn,
-    "modern": modern, "foreign": foreign, "page": page, "stress": stress,
+    "summary": summary, "speed": speed, "errors": errors, "trials": trials, "how it got there": how_it_got_there,
+    "steps": steps, "reproduction": reproduction, "paper trials": paper_trials, "first passes": first_passes,
+    "eblearn": eblearn, "modern": modern, "foreign": foreign, "page": page, "stress": stress,
 }  # fmt: skip
 
 
@@ -233,20 +259,25 @@ def pages():
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+def filled(text):
+    """The text of a page with its tables as the results are now -> (text, names of the tables in it)."""
+    names = [name for name in TABLES if f"<!-- {name}: " in text]
+    for name in names:
+        pattern = rf"(<!-- {name}: [^>]*? -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, name=name: f"{match[1]}{TABLES[name]()}\n{match[2]}", text, flags=re.S)
+    return text, names
+
+
 def main():
-    found = dict.fromkeys(TABLES, 0)
+    lacking = set(TABLES)
     for path in pages():
-        text = path.read_text(encoding="utf-8")
-        for name, table in TABLES.items():
-            pattern = rf"(<!-- {name}: [^>]*? -->\n).*?(<!-- end -->)"
-            fresh = lambda match, table=table: f"{match[1]}{table()}\n{match[2]}"  # noqa: E731
-            text, count = re.subn(pattern, fresh, text, flags=re.S)
-            found[name] += count
-        if text != path.read_text(encoding="utf-8"):
+        text, names = filled(path.read_text(encoding="utf-8"))
+        lacking -= set(names)
+        if names:
             with atomic_write(path, "w") as file:
                 file.write(text)
-    if lacking := [name for name, count in found.items() if not count]:
-        raise SystemExit(f"error: no page has a marker '<!-- NAME: ... -->' for {', '.join(lacking)}")
+    if lacking:
+        raise SystemExit(f"error: no page has a marker '<!-- NAME: ... -->' for {', '.join(sorted(lacking))}")
 
 
 if __name__ == "__main__":

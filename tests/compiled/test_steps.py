@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import NETWORKS, small_network
+from step_networks import NETWORKS, small_network
 from trainings import assert_same_training, batches_of, digits, lenet5
 
 import minicnn as mc

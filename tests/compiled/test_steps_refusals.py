@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from networks import NETWORKS, Centre, small_network
+from step_networks import NETWORKS, Centre, small_network
 from trainings import batches_of, digits, lenet5
 
 import minicnn as mc

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from networks import Centre, Scale, small_network
+from step_networks import Centre, Scale, small_network
 from trainings import batches_of, digits, lenet5, weights_after
 
 import minicnn as mc

@@ -1,7 +1,7 @@
 """How much of other projects' tests of layers and losses minicnn passes, and what it refuses for which reason.
 
     python tests/foreign/table.py            # prints the table
-    python tests/foreign/table.py --write    # and keeps its numbers in results.json, for the README
+    python tests/foreign/table.py --write    # and keeps its numbers in results.json, for docs/inside.md
     python tests/foreign/table.py onnx       # what becomes of every case of one suite, as JSON
 
 Needs onnx, or torch and expecttest. A suite runs in a process of its own: PyTorch's test helpers change its settings.

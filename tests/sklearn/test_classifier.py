@@ -210,6 +210,19 @@ def test_a_pickle_holds_named_arrays_and_goes_on_learning(bars):
     assert same(other.partial_fit(X, y), classifier.partial_fit(X, y)) and other.n_iter_ == 3
 
 
+def test_settings_that_have_changed_since_make_another_optimizer_but_no_other_pickle(bars):
+    X, y = bars
+    classifier = LeNet5Classifier(**FAST).fit(X, y)
+    before = classifier.predict_proba(X)
+    classifier.set_params(recipe="paper", lr=1e-4)
+    other = pickle.loads(pickle.dumps(classifier))
+    assert np.array_equal(other.predict_proba(X), before)
+    with pytest.raises(ValueError, match="curvature_samples must be at most the 160 samples"):
+        other.partial_fit(X, y)
+    many = np.tile(X, (4, 1)), np.tile(y, 4)
+    assert other.partial_fit(*many).n_iter_ == 3 and not np.array_equal(other.predict_proba(X), before)
+
+
 def test_an_estimator_that_has_learned_nothing_can_be_pickled_too():
     assert pickle.loads(pickle.dumps(LeNet5Classifier(lr=0.1))).get_params()["lr"] == 0.1
 
@@ -236,14 +249,17 @@ def test_pipelines_and_searches(bars):
     ({"recipe": "none"}, "recipe must be one of default, .*, got 'none'"),
     ({"epochs": 0}, "epochs must be positive and finite, got 0"),
     ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-    ({"lr": -1}, "lr must be at least 0, got -1"),
+    ({"lr": -1}, "lr must be positive and finite, got -1"),
     ({"pixel_range": (0, 1, 2)}, r"pixel_range must be \(background, ink\), two finite numbers, got \(0, 1, 2\)"),
     ({"pixel_range": (0, np.inf)}, r"pixel_range must be \(background, ink\), two finite numbers"),
     ({"recipe": "paper"}, "curvature_samples must be at most the 160 samples of train"),
 ])  # fmt: skip
 def test_settings_that_make_no_sense(bars, how, words):
+    classifier = LeNet5Classifier(**{**FAST, **how})
     with pytest.raises(ValueError, match=words):
-        LeNet5Classifier(**{**FAST, **how}).fit(*bars)
+        classifier.fit(*bars)
+    with pytest.raises(NotFittedError):
+        classifier.predict(bars[0])
 
 
 @pytest.mark.parametrize("X, y, words", [
