@@ -1,11 +1,16 @@
 """Drawing with the pointer, and what is read: the page in a real browser, headless Chromium."""
 
+import gzip
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import sloppy
 from reading import held_out
+
+import minicnn as mc
+from minicnn.page.arrays import unpack
 
 
 def test_the_digit_that_greets_is_read_and_gives_way_to_the_first_stroke(page):
@@ -86,8 +91,10 @@ def test_a_second_finger_is_ignored(page):
     assert page.answer() == "1"
 
 
-def test_doubt_is_shown(page):
-    page.open(at="#digit=misread.3")
+def test_doubt_is_shown(page, shipped):
+    gallery = unpack(gzip.decompress((Path(mc.__file__).parent / "page" / "static" / "misread.bin").read_bytes()))[1]
+    nearest, next_one, *_ = np.sort(shipped.outputs(gallery["images"]), axis=0)
+    page.open(at=f"#digit=misread.{(nearest / next_one).argmax()}")
     assert page.text("answer-digit").endswith("?") and "In doubt" in page.text("answer-label")
     page.click("#why")
     assert page.find("#term").is_displayed() and "nearest drawing" in page.text("term")
