@@ -5,7 +5,20 @@ from minicnn import starting
 if starting.is_command():
     starting.quiet()
 
-from minicnn import backend, compiled, data, errors, initialisers, inspect, interop, losses, models, optim, training
+from minicnn import (
+    backend,
+    compiled,
+    data,
+    errors,
+    initialisers,
+    inspect,
+    interop,
+    losses,
+    models,
+    optim,
+    ranks,
+    training,
+)
 from minicnn.gradcheck import gradcheck
 from minicnn.layers import (
     RBF,
@@ -38,5 +51,5 @@ __all__ = [
     "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Ensemble", "Flatten", "GlobalAvgPool2d", "Layer",
     "LayerNorm", "LeakyReLU", "Linear", "MaxPool2d", "Parallel", "Parameter", "RBF", "ReLU", "Residual",
     "ScaledTanh", "Sequential", "Sigmoid", "Subsampling", "Tanh", "backend", "compiled", "data", "errors",
-    "gradcheck", "initialisers", "inspect", "interop", "losses", "models", "optim", "training",
+    "gradcheck", "initialisers", "inspect", "interop", "losses", "models", "optim", "ranks", "training",
 ]  # fmt: skip

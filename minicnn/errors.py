@@ -27,3 +27,7 @@ class DeviceError(MinicnnError, RuntimeError):
 
 class DivergedError(MinicnnError, ArithmeticError):
     """Training produced a loss that is not finite; the message names the epoch and the batch."""
+
+
+class RankError(MinicnnError, RuntimeError):
+    """Processes cannot train together: one has failed, or is not like the others; the message says which."""

@@ -1,6 +1,6 @@
 """Stochastic gradient descent on the whole parameter vector, and the sum of a batch's parts before it.
 
-    gradient_sum    gradient = parts[0] + parts[1] + ...,   always in this order: equal seeds give equal bits
+    gradient_sum    gradient = parts[0] + parts[1] + ...,   added in pairs, always the same: equal seeds give equal bits
     sgd             g = gradient + weight_decay · w;   v <- momentum · v + g;   w <- w - rate · v
                     (Nesterov: rate · (g + momentum · v))
 """
@@ -9,33 +9,43 @@ import functools
 
 from minicnn.kernels.cpu.jit import compiled, full_width, helper
 
-BLOCK = 2048
-"""Parameters whose sum stays in the first cache while lane after lane is added."""
+BLOCK = 1024
+"""Parameters whose rows stay in the first cache while they are added."""
 
 
 @helper
 def add_lanes(lanes, used, gradient, begin, end):
-    """gradient[begin:end] = the sum of the first ``used`` rows of lanes (rows, P) there."""
+    """gradient[begin:end] = the sum of the first ``used`` rows of lanes (rows, P) there, which are used up.
+
+    As in a knock-out tournament: of 2h rows or fewer, row h is added to row 0, row h + 1 to row 1 and so on, which
+    leaves h, a power of two. So every second row, and the others, are sums that two processes can make apart, the same
+    bits; every fourth row is one for four of them.
+    """
     full_width()
     for start in range(begin, end, BLOCK):
         out = gradient[start : min(start + BLOCK, end)]
-        for lane in range(used):
-            terms = lanes[lane, start:]
-            if lane == 0:
+        half, rows = 1, used
+        while 2 * half < rows:
+            half *= 2
+        while rows > 1:
+            for lane in range(rows - half):
+                sums, terms = lanes[lane, start:], lanes[lane + half, start:]
                 for i in range(len(out)):
-                    out[i] = terms[i]
-            else:
-                for i in range(len(out)):
-                    out[i] += terms[i]
+                    sums[i] += terms[i]
+            half, rows = half // 2, half
+        total = lanes[0, start:]
+        for i in range(len(out)):
+            out[i] = total[i] if used else 0
 
 
 @functools.cache
 def gradient_sum(real):
-    """kernel(parts, gradient): parts (rows, P), gradient (P,)."""
+    """kernel(parts, sums, gradient): parts (rows, P), sums like it to add in, gradient (P,)."""
 
     @compiled
-    def kernel(parts, gradient):
-        add_lanes(parts, len(parts), gradient, 0, len(gradient))
+    def kernel(parts, sums, gradient):
+        sums[...] = parts
+        add_lanes(sums, len(parts), gradient, 0, len(gradient))
 
     return kernel
 

@@ -69,7 +69,8 @@ def ends(command):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (MinicnnError, ImportError, ValueError, OSError) as error:
-        print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
+        if not getattr(error, "elsewhere", False):  # another of the processes that train together tells of it
+            print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -168,7 +168,7 @@ class CpuForm(PlainForm):
     # --------------------------------------------------------------------------------------------- the update
 
     def gradient_sum(self, parts, gradient):
-        return [self.call("sgd.gradient_sum")(parts, gradient)]
+        return [self.call("sgd.gradient_sum")(parts, self.array(parts.shape, parts.dtype), gradient)]
 
     def sgd(self, values, gradient, velocities, rates, settings, nesterov):
         call = self.call("sgd.sgd", rates is not None, bool(settings[1]), nesterov)

@@ -1,5 +1,6 @@
 """Batch after batch in compiled threads: the CPU's form of what a CUDA graph is on a GPU."""
 
+import ctypes
 import math
 import time
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from minicnn.compiled import loops
 from minicnn.compiled.cpu import CpuForm
-from minicnn.compiled.lanes import MOST_LANES
+from minicnn.compiled.lanes import first_lane, lane_count
 from minicnn.compiled.program import Program
 from minicnn.optim import StochasticDiagonalLM
 
@@ -21,16 +22,25 @@ class Epoch:
     Order, sizes and learning rates of a run of batches are put into arrays; the threads then go from batch to batch
     without a word of Python (kernels/cpu/epoch.py) and leave each batch's loss and errors in arrays, too. For a
     network, loss and optimizer that the compiler knows.
+
+    Each rank of the communicator takes its lanes of every batch; between the gradient and the step compiled code calls
+    back, and the ranks' gradients are added up.
     """
 
-    def __init__(self, network, loss, optimizer, images, labels, samples, most, team, threads):
+    def __init__(self, network, loss, optimizer, images, labels, samples, most, team, threads, communicator):
         self.network, self.loss, self.optimizer, self.team = network, loss, optimizer, team
         self.most, dtype, grads = most, network.dtype, network.vector.grads
-        lanes = min(math.ceil(most / samples), MOST_LANES)
-        self.threads = min(threads, lanes)
+        lanes = lane_count(math.ceil(most / samples), communicator.size)
+        first = first_lane(communicator)
+        own = np.arange(first, lanes, communicator.size)
+        self.threads = min(threads, len(own))
         self.order = np.zeros(max(len(labels), most), np.int64)
         self.barrier = np.zeros(3, np.int64)
-        self.lanes = samples, np.zeros((lanes, grads.size), dtype), np.zeros((lanes, 2))
+        self.lanes = samples, lanes, np.zeros((len(own), grads.size), dtype), np.zeros((lanes, 2))
+        self.communicator, self.failure, self.others = communicator, None, np.setdiff1d(np.arange(lanes), own)
+        self.meeting = ctypes.CFUNCTYPE(ctypes.c_int64)(self._meet)  # kept: compiled code has only its address
+        meet = ctypes.cast(self.meeting, ctypes.c_void_p).value if communicator.size > 1 else 0
+        self.ranks = first, communicator.size, meet
         self.has_rates = type(optimizer) is StochasticDiagonalLM
         rates = np.zeros_like(grads) if self.has_rates else network.vector.values
         self.parameters = network.vector.values, grads, optimizer.velocity[0], rates
@@ -63,10 +73,13 @@ class Epoch:
                 started = time.perf_counter()
                 end = self._run(first, last, tables)
                 steps = max(1, int(steps * min(4, SECONDS / (time.perf_counter() - started))))
+                steps = int(self.communicator.every(steps)[0])  # all ranks ask the next time after as many
                 for step in range(first, end):
                     self.optimizer.lr = rates[done + step]
                     yield group[step], rates[done + step], float(tables[3][step]), int(tables[4][step])
                 first = end
+                if self.failure is not None:
+                    raise self.failure
             done += len(group)
 
     def _as_many_as_fit(self, batches):
@@ -115,9 +128,21 @@ class Epoch:
     def _give_up(self):
         self.barrier[2] = 1
 
+    def _meet(self):
+        """Called by compiled code: gradient and results become all ranks' -> 1, or 0 to end the run after a failure."""
+        gradient, results = self.parameters[1], self.lanes[3]
+        try:
+            self.communicator.sum(gradient)
+            results[self.others] = 0
+            self.communicator.sum(results)
+        except BaseException as error:
+            self.failure = error
+        return int(self.failure is None)
+
     def _arguments(self, thread, first, last, tables):
         mean, own, arrays = self.loss.reduction == "mean", self.own[thread], self.arrays[thread]
-        return thread, self.threads, first, last, mean, tables, own, self.lanes, self.parameters, self.barrier, arrays
+        how = thread, self.threads, self.ranks, first, last, mean
+        return *how, tables, own, self.lanes, self.parameters, self.barrier, arrays
 
 
 class Prediction:

@@ -36,11 +36,17 @@ def describe(backend: Backend) -> str:
     return f"loops compiled by Numba {metadata.version('numba')}"
 
 
-def part_size(network, most):
-    """How many of a batch of ``most`` samples go through the network at once."""
+def part_size(network, most, ranks=1):
+    """How many of a batch of ``most`` samples go through the network at once, where so many processes share it."""
+    if network.backend.name == "cupy":
+        return -(-most // ranks)
     if compiles_loops(network):
-        return next((size for size in (1, 8) if most <= size), PART)
-    return most if network.backend.name == "cupy" else min(most, PLAIN_PART)
+        size = next((size for size in (1, 8) if most <= size), PART)
+    else:
+        size = min(most, PLAIN_PART)
+    while size > 1 and -(-most // size) < ranks:  # a part for each
+        size //= 2
+    return size
 
 
 @cache

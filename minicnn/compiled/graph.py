@@ -122,10 +122,14 @@ class GraphSteps:
                     break
                 self.queue()
                 done += 1
-            results = self.backend.to_numpy(self.data.results)[:done].tolist()
-        for indices, lr, (loss, errors) in zip(batches, rates, results):
+            results = self.results(done)
+        for indices, lr, (loss, errors) in zip(batches, rates, results.tolist()):
             self.optimizer.lr = lr
             yield indices, lr, loss, int(errors)
+
+    def results(self, done):
+        """What the device has noted of so many batches: float64 ``(done, 2)``, loss and errors."""
+        return self.backend.to_numpy(self.data.results)[:done]
 
     def use_images(self, images):
         """Train on these instead of the data set's images, with the same labels."""
@@ -164,10 +168,12 @@ class GraphSteps:
             self.curvature[...] = self.optimizer.mu + self.optimizer.curvature
         self._load(order, np.array(sizes), np.asarray(rates, self.network.dtype))
 
-    def _load(self, order, sizes, rates):
+    def _load(self, order, sizes, rates, over=None):
+        """over: what a mean loss is a mean of, by default the batch's own size."""
         data, optimizer, dtype = self.data, self.optimizer, self.network.dtype
         positions = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
-        scales = (1 / sizes if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
+        counts = sizes if over is None else over
+        scales = (1 / counts if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
         settings = np.array([rates[0], optimizer.momentum, optimizer.weight_decay], dtype)
         for array, values in (
             (data.order, order), (data.positions, positions), (data.rates, rates), (data.scales, scales),

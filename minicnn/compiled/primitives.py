@@ -236,10 +236,16 @@ def _record(loss, decided, labels, result):
 
 
 def gradient_sum(backend, parts, gradient):
-    """gradient ``(P,)`` = the sum of the rows of parts ``(rows, P)``, from the first to the last."""
-    gradient[...] = parts[0]
-    for row in parts[1:]:
-        gradient += row
+    """gradient ``(P,)`` = the sum of the rows of parts ``(rows, P)``.
+
+    As in a knock-out tournament: of 2h rows or fewer, row h + i is added to row i, which leaves h, a power of two.
+    """
+    rows = parts.copy()
+    while len(rows) > 1:
+        half = 1 << (len(rows) - 1).bit_length() - 1
+        rows[: len(rows) - half] += rows[half:]
+        rows = rows[:half]
+    gradient[...] = rows[0]
 
 
 def sgd(backend, values, gradient, velocities, rates, settings, nesterov):

@@ -13,6 +13,7 @@ from minicnn.compiled.lanes import Lanes
 from minicnn.compiled.program import needs_whole_batch
 from minicnn.compiled.threads import Team, thread_count
 from minicnn.optim import SGD, StochasticDiagonalLM
+from minicnn.ranks import Communicator
 
 
 def update_obstacle(network, optimizer):
@@ -31,17 +32,18 @@ class Steps:
 
     network: a Sequential; loss, optimizer: whichever the compiler knows are compiled with it, others go by their own
     methods; dataset: what has ``images`` and ``labels``; batch_size: of the largest batch; threads: how many may share
-    a batch on the CPU, by default all cores; the weights do not depend on it.
+    a batch on the CPU, by default all cores; the weights do not depend on it; communicator: of the ranks that share the
+    batches, all of which call the same methods with the same batches.
 
     A context manager: threads end with the block. Raises ValueError for labels that the network has no output for, and
     MemoryError for a batch that is too large where a layer must see all of it at once.
     """
 
-    def __init__(self, network, loss, optimizer, dataset, batch_size, threads=None):
+    def __init__(self, network, loss, optimizer, dataset, batch_size, threads=None, communicator=None):
         self.network, self.loss, self.optimizer = network, losses.on(loss, network.backend), optimizer
         self.images, self.labels = dataset.images, dataset.labels
         self.most = min(batch_size, len(dataset.labels))
-        self.threads = thread_count(threads)
+        self.threads, self.communicator = thread_count(threads), communicator or Communicator()
         self.known = update_obstacle(network, optimizer) is None
 
     def __enter__(self):
@@ -56,8 +58,8 @@ class Steps:
         self._cleanup.__exit__(*error)
 
     def _build(self):
-        network, samples = self.network, part_size(self.network, self.most)
-        data = self.images, self.labels, samples, self.most, self.team, self.threads
+        network, samples = self.network, part_size(self.network, self.most, self.communicator.size)
+        data = self.images, self.labels, samples, self.most, self.team, self.threads, self.communicator
         together = needs_whole_batch(network, self.loss, self.images)
         self.whole_epochs = compiles_loops(network) and self.known and not together
         if self.whole_epochs:

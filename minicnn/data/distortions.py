@@ -52,16 +52,24 @@ class Distortion:
         if not 0 < self.smoothness < math.inf:
             raise ValueError(f"smoothness must be positive and finite, got {self.smoothness}")
 
-    def __call__(self, images, rng, backend="numpy"):
-        """images ``(N, H, W)`` uint8 -> as many distorted ones, a NumPy array; rng: a Generator or a seed."""
+    def __call__(self, images, rng, backend="numpy", share=(0, 1)):
+        """images ``(N, H, W)`` uint8 -> as many distorted ones, a NumPy array; rng: a Generator or a seed.
+
+        share (k, n): only the k-th of n shares, for other processes do the rest; those images are 0, and the share is
+        as if all had been distorted.
+        """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(f"images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
         backend, rng = get(backend), np.random.default_rng(rng)
-        distorted = np.empty_like(images)
-        for start in range(0, len(images), BLOCK):
+        distorted = np.zeros_like(images)
+        for number, start in enumerate(range(0, len(images), BLOCK)):
             block = images[start : start + BLOCK]
             maps = [backend.asarray(a) for a in self._draw(rng, len(block))]
+            if number % share[1] != share[0]:
+                if self.elastic:
+                    rng.random((2, *block.shape), "float32")  # as its displacements do
+                continue
             if self.elastic:
                 maps.append(backend.asarray(displacements(rng, block.shape, self.elastic, self.smoothness)))
                 result = resample_freely(backend.xp, backend.asarray(block), *maps)

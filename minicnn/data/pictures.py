@@ -7,6 +7,7 @@ import numpy as np
 from minicnn import sources
 from minicnn.data.drawing import SIDE, as_mnist, ink_of_picture
 from minicnn.errors import DataFileError
+from minicnn.typing import Array, FilePath
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm")
 """What the name of a picture may end with."""
@@ -55,7 +56,7 @@ def read_grey(path):
         raise DataFileError(f"{name} is no picture that Pillow can read: {error}") from error
 
 
-def read_picture(path):
+def read_picture(path: FilePath) -> Array:
     """A picture of one character or thing as MNIST would have it, (28, 28) uint8: what is drawn, without the paper.
 
     As on the drawing page: ink is what stands out from the paper, dark or light; it is scaled to fit 20x20 pixels and

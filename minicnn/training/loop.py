@@ -1,5 +1,6 @@
 """The training loop."""
 
+import contextlib
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ from minicnn.data import Dataset, batch_indices
 from minicnn.errors import DivergedError
 from minicnn.layers.checks import positive
 from minicnn.network import Sequential
+from minicnn.ranks import Communicator
+from minicnn.training.agreement import agree, check_batch_size, check_same, copy_of, facts_of, share_state
 from minicnn.training.averaging import AveragedNetwork, check_average
 from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
 from minicnn.training.evaluate import evaluate
@@ -40,7 +43,8 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
         average: AveragedNetwork | None = None,
         checkpoint: FilePath | None = None, history: FilePath | None = None, resume: FilePath | None = None,
         config: Mapping[str, Any] | None = None, progress: bool = True,
-        on_epoch: Callable[[Record], object] | None = None) -> History:  # fmt: skip
+        on_epoch: Callable[[Record], object] | None = None,
+        communicator: Communicator | None = None) -> History:  # fmt: skip
     """Train ``network`` by stochastic gradient descent -> History, one record an epoch.
 
     network: is in training mode while it is trained, and in evaluation mode while it is tested.
@@ -58,6 +62,9 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
     config: a JSON-able mapping kept in the checkpoint.
     progress: whether to show a bar and, after each epoch, a line.
     on_epoch: called with each record, once it is in the files.
+    communicator: of the ranks that train together (``minicnn.ranks.world()``), each of which calls ``fit`` with the
+    same arguments. They share every batch and end with the same weights; rank 0's initial ones count, it alone reads
+    ``resume``, writes files and shows progress. An error of one rank is one of all.
 
     A record holds epoch, lr, train_loss, train_error (running, while the weights change), test_loss,
     test_error, seconds (training alone), images_per_second. Losses are means a sample, errors shares. An optimizer
@@ -82,25 +89,40 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
     criteria, a CheckpointError before anything is changed. An argument that makes no sense is a TypeError or ValueError
     that names it, also before anything is changed.
     """
-    epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
-    check_network(network)
-    check_config(config)
-    for name, dataset in (("train", train), ("test", test)):
-        if dataset is not None or name == "train":
-            check_dataset(name, dataset)
-            check_labels(name, dataset, network)
-    check_optimizer(optimizer, network, saved=checkpoint is not None or resume is not None)
-    check_loss(loss, network, train)
-    check_average(average, network)
-    warn_of_loss(loss, network)
-    prepare = Preparation(network, loss, optimizer, train, augment)
-    run = Progress(rng=np.random.default_rng(seed))
-    places = Places(resume, checkpoint, history)
-    task = None
-    if checkpoint is not None or resume is not None:
-        task = task_of(network, loss, train, batch_size, augment, average)
-    if resume is not None:
-        run = Progress.from_dict(load_checkpoint(resume, network, optimizer, task, complete=True, average=average)[0])
+    communicator = communicator or Communicator()
+    resumes, saved = resume is not None, checkpoint is not None or resume is not None
+    if communicator.rank:
+        checkpoint = history = resume = None
+        progress = False
+    with communicator.together():
+        epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
+        check_network(network)
+        check_config(config)
+        for name, dataset in (("train", train), ("test", test)):
+            if dataset is not None or name == "train":
+                check_dataset(name, dataset)
+                check_labels(name, dataset, network)
+        check_optimizer(optimizer, network, saved)
+        check_loss(loss, network, train)
+        check_average(average, network)
+        if communicator.rank == 0:
+            warn_of_loss(loss, network)
+        prepare = Preparation(network, loss, optimizer, train, augment, communicator)
+        run = Progress(rng=np.random.default_rng(seed))
+        places = Places(resume, checkpoint, history)
+        several = communicator.size > 1
+        if several:
+            check_batch_size(batch_size, train, communicator)
+        task = task_of(network, loss, train, batch_size, augment, average) if saved or several else None
+    if several:
+        settings = {"epochs": epochs, "resumes": resumes, "schedule": schedule, "random state": random_state(run.rng)}
+        agree(communicator, facts_of(network, optimizer, task, test, settings))
+        for shared in (network, *([average.network] if average else [])):
+            share_state(communicator, shared)
+    if resumes:
+        with copy_of(communicator, resume) as path, communicator.together():
+            loaded = load_checkpoint(path, network, optimizer, task, complete=True, average=average)
+            run = Progress.from_dict(loaded[0])
     log = History(history, run.records)
     kept = resume
 
@@ -114,7 +136,8 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
     def check(finite, what):
         if not finite:
             text = f"{what} in epoch {run.epoch + 1}, batch {run.batch}, at lr {optimizer.lr:g}: try a smaller lr"
-            raise DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
+            error = DivergedError(text if kept is None else f"{text}; {kept} still holds the last good state")
+            raise communicator.everyones(error)  # who all see the same sums
 
     def rate(epoch):
         lr = optimizer.lr if schedule is None else schedule(epoch)
@@ -123,46 +146,54 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
         return lr
 
     network.train()
-    with places, training_steps(network, loss, optimizer, train, batch_size, threads) as steps, Stop() as stop:
-        while run.epoch < epochs and not stop.requested:
+    with contextlib.ExitStack() as block:
+        block.enter_context(communicator.last_resort())
+        block.enter_context(places)
+        with communicator.together():
+            on = network, loss, optimizer, train, batch_size, threads, communicator
+            steps, stop = block.enter_context(training_steps(*on)), block.enter_context(Stop(communicator))
+        while run.epoch < epochs and not stop.asked():
             network.train()  # whatever on_epoch has done
             epoch_start = random_state(run.rng)
             seconds = prepare(steps, run)
             batches = list(batch_indices(len(train.labels), batch_size, run.rng))
             left = batches[run.batch :]  # all of them, or those from where ``resume`` goes on
-            rates = (rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches)))
+            with communicator.together():
+                rates = [rate(run.epoch + batch / len(batches)) for batch in range(run.batch, len(batches))]
             train_on = steps.epoch if average is None else partial(average.epoch, network, steps, run.batch)
             with Bar(run, epochs, len(train.labels), progress) as bar, run.timed():
-                for indices, lr, batch_loss, batch_errors in train_on(left, rates, lambda: stop.requested):
+                for indices, lr, batch_loss, batch_errors in train_on(left, rates, stop.asked):
                     optimizer.lr = lr
                     run.add(batch_loss, batch_errors, len(indices))
                     check(math.isfinite(batch_loss), f"the loss is {batch_loss}")
                     now_and_then = run.batch % 10 == 0 or run.batch == len(batches)
                     text = f"loss {run.mean_loss:.4f}, error {run.error_rate:.2%}" if now_and_then else None
                     bar.update(len(indices), text)
-            weights = network.backend.to_numpy(network.vector.values)
-            check(np.isfinite(weights).all(), "the weights are not finite")
-            if run.batch < len(batches):
-                run.rng = generator(epoch_start)  # going on repeats what this epoch has drawn
+            with communicator.together():
+                weights = network.backend.to_numpy(network.vector.values)
+                check(np.isfinite(weights).all(), "the weights are not finite")
+                check_same(communicator, network)
+                if run.batch < len(batches):
+                    run.rng = generator(epoch_start)  # going on repeats what this epoch has drawn
+                    save()
+                    break
+                record = {**run.record(optimizer.lr), **seconds, **getattr(optimizer, "report", dict)()}
+                if test is not None:
+                    result = evaluate(network, test, loss, communicator=communicator)
+                    check(math.isfinite(result.loss), f"the test loss is {result.loss}")
+                    record.update(test_loss=result.loss, test_error=result.error_rate)
+                    if average is not None:
+                        result = evaluate(average.network, test, loss, communicator=communicator)
+                        record.update(average_test_loss=result.loss, average_test_error=result.error_rate)
+                run.next_epoch()
+                log.append(record)
                 save()
-                break
-            record = {**run.record(optimizer.lr), **seconds, **getattr(optimizer, "report", dict)()}
-            if test is not None:
-                result = evaluate(network, test, loss)
-                check(math.isfinite(result.loss), f"the test loss is {result.loss}")
-                record.update(test_loss=result.loss, test_error=result.error_rate)
-                if average is not None:
-                    result = evaluate(average.network, test, loss)
-                    record.update(average_test_loss=result.loss, average_test_error=result.error_rate)
-            run.next_epoch()
-            log.append(record)
-            save()
-            if progress:
-                tell(epoch_line(record, epochs))
-            if on_epoch is not None:
-                on_epoch(record)
+                if progress:
+                    tell(epoch_line(record, epochs))
+                if on_epoch is not None:
+                    on_epoch(record)
     log.interrupted = run.epoch < epochs
-    log.signal = stop.requested
+    log.signal = stop.signal
     return log
 
 

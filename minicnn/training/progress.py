@@ -64,14 +64,20 @@ class Progress:
 
 class Stop:
     """Within the block the first Ctrl-C, SIGTERM or SIGHUP only sets ``requested``, the signal's number; a second one
-    ends at once.
+    ends at once. ``asked()`` is the number of a signal that any rank of the communicator has got so far, or None: the
+    same on all of them, which all must ask.
 
     SIGTERM is what ``docker stop``, batch systems and ``kill`` send, SIGHUP what a closed terminal does. Those two are
     left to whoever has set a handler of their own, and ignored where they were (``nohup``). Only the main thread can be
     told of signals; elsewhere nothing is changed.
     """
 
-    requested = None
+    def __init__(self, communicator):
+        self.communicator, self.requested, self.signal = communicator, None, None
+
+    def asked(self):
+        self.signal = int(self.communicator.every(self.requested or 0).max()) or None
+        return self.signal
 
     def __enter__(self):
         self._old = {}

@@ -5,12 +5,14 @@ a line of JSON with its settings. Stop it at any time: the same command goes on,
 last 10,000 training digits take the place of the test set, which is how settings are chosen; --set changes some.
 
     python tests/benchmarks/error_rates.py --data DIR --jobs 2
+    mpiexec -n 65 python -m mpi4py.futures tests/benchmarks/error_rates.py --data DIR   (64 at a time, on any machines)
     python tests/benchmarks/error_rates.py --data DIR --validation --runs default --set lr=0.003 --output trials.jsonl
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import statistics
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -21,6 +23,7 @@ from pathlib import Path
 import minicnn as mc
 from minicnn.backend.cores import available_cores
 from minicnn.files import atomic_write
+from minicnn.ranks.launcher import launched
 from minicnn.training import RECIPES, AveragedNetwork, Recipe, fit
 
 RESULTS = Path(__file__).parent / "results"
@@ -262,13 +265,23 @@ def count(text):
     return int(text)
 
 
+def workers(jobs):
+    """(what runs jobs, threads for each, which no result depends on): processes here, or those that mpiexec started."""
+    if launched(os.environ) > 1:
+        from mpi4py.futures import MPIPoolExecutor
+
+        return MPIPoolExecutor(), 1
+    spawned = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    return spawned, max(1, available_cores() // jobs)
+
+
 def train_all(todo, results, data, jobs, networks=None):
     """Train every (run, seed), ``jobs`` at a time, and add each to the results as it ends."""
     scratch = results.path.with_suffix(".running")
     for directory in filter(None, (scratch, networks)):
         directory.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        threads = max(1, available_cores() // jobs)  # which no result depends on
+    pool, threads = workers(jobs)
+    with pool:
         running = [pool.submit(run, seed, data, scratch, threads, networks) for run, seed in todo]
         try:
             for future in as_completed(running):

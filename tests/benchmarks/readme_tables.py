@@ -18,6 +18,7 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "stress"))
 import error_rates
 import published_runs
+import scaling
 import table as foreign_table
 import tally
 from train_step import FLOPS_AN_IMAGE, ONE_THREAD, REFERENCE
@@ -251,6 +252,8 @@ TABLES = {
     "summary": summary, "speed": speed, "errors": errors, "trials": trials, "how it got there": how_it_got_there,
     "steps": steps, "reproduction": reproduction, "paper trials": paper_trials, "first passes": first_passes,
     "eblearn": eblearn, "modern": modern, "foreign": foreign, "page": page, "stress": stress,
+    "scaling": scaling.measured_table, "scaling model": scaling.model_table, "scaling gpus": scaling.gpu_table,
+    "scaling batches": scaling.batches_table,
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What surrounds the training of LeNet-5: what is said of it, where its results go, and when it has gone astray."""
 
 import contextlib
+import pickle
 import sys
 from dataclasses import replace
 
@@ -24,20 +25,30 @@ class Job:
     arguments: the command line, by default this process's; about: what --help begins with; prog: how the command is
     called, by default the script that runs. ``recipe``, ``seed``, ``backend`` and ``augment`` are for the training,
     ``how()`` is the rest of what ``fit`` takes.
+
+    Where mpiexec has started several of these, they train one network together. All go by rank 0's options; it alone
+    says what goes on, writes files and draws.
     """
 
     def __init__(self, arguments, about, prog=None):
-        self.args = args = parse(arguments, about, prog)
+        ranks = mc.ranks.world()
+        self.args = args = told_by_the_first(ranks, lambda: parse(arguments, about, prog, ranks.size))
+        args.quiet = args.quiet or ranks.rank > 0
         self.called = prog or f"python {sys.argv[0]}"
         self.recipe = replace(RECIPES[args.recipe], **{name: getattr(args, name) for name in OF_THE_RECIPE})
         self.seed, self.augment = args.seed, self.recipe.distortion if args.distort else None
-        self.backend = mc.backend.get(args.backend)
+        with ranks.together():
+            self.backend = mc.backend.get(args.backend)
+        self.ranks = ranks.on(self.backend)
         threads = f", threads: {mc.compiled.thread_count(args.threads)}" if self.backend.name == "numpy" else ""
         computes = mc.compiled.describe(self.backend)
         self.say(f"backend:  {self.backend.name} ({self.backend.reason}); {computes}{threads}")
+        if ranks.size > 1:
+            self.say(f"ranks:    {ranks.size} processes share every batch, by {self.ranks.words}")
 
     def __enter__(self):
         self.at_the_end = contextlib.ExitStack()
+        self.at_the_end.enter_context(self.ranks.last_resort())
         return self
 
     def __exit__(self, *error):
@@ -49,7 +60,10 @@ class Job:
 
     def data(self):
         """(train, test): what --data names, or MNIST."""
-        train, test = mc.data.load(self.args.data, progress=not self.args.quiet)
+        for turn in range(2):  # the first rank downloads, if need be, what the others then find
+            with self.ranks.together():
+                if turn == min(self.ranks.rank, 1):
+                    train, test = mc.data.load(self.args.data, progress=not self.args.quiet)
         self.say(f"data:     {train.source}\n          {len(train):,} training images, {len(test):,} test images of "
                  f"{len(train.classes)} classes: {listed(train.classes)}")  # fmt: skip
         return train, test
@@ -67,8 +81,11 @@ class Job:
             self.say(f"resumed:  {where_it_stands(args)}")
         self.say(f"\n{net.summary(INPUT_SHAPE)}\n")
         self.untrained = mc.training.evaluate(net, train.subset(slice(OF_THE_START)), loss).loss
-        self.output = self.at_the_end.enter_context(results_directory(args.output))
-        self.checkpoint, self.history_file = self.output / "checkpoint.npz", self.output / "history.jsonl"
+        self.checkpoint = self.history_file = None
+        with self.ranks.together():
+            if self.ranks.rank == 0:
+                self.output = self.at_the_end.enter_context(results_directory(args.output))
+                self.checkpoint, self.history_file = self.output / "checkpoint.npz", self.output / "history.jsonl"
 
     def how(self):
         """Arguments of ``fit``: where it keeps what, how much it shows, and how many threads share the work."""
@@ -76,17 +93,21 @@ class Job:
             "threads": self.args.threads, "checkpoint": self.checkpoint, "history": self.history_file,
             "resume": self.args.resume, "config": {name: getattr(self.args, name) for name in SETTINGS},
             "progress": not self.args.quiet, "on_epoch": lambda record: stop_if_lost(record, self.untrained),
+            "communicator": self.ranks,
         }  # fmt: skip
 
     def stopped(self, history):
         """Say how to go on -> the exit status, as a shell says of what a signal has ended: 130 for Ctrl-C."""
-        with contextlib.suppress(OSError):  # a closed terminal is one of the reasons to stop
-            print(f"stopped in epoch {len(history) + 1} of {self.args.epochs}; to go on:\n"
-                  f"    {self.called} --resume {self.checkpoint}", file=sys.stderr, flush=True)  # fmt: skip
+        if self.ranks.rank == 0:
+            with contextlib.suppress(OSError):  # a closed terminal is one of the reasons to stop
+                print(f"stopped in epoch {len(history) + 1} of {self.args.epochs}; to go on:\n"
+                      f"    {self.called} --resume {self.checkpoint}", file=sys.stderr, flush=True)  # fmt: skip
         return 128 + history.signal
 
     def finish(self, net, test, result, history):
         """The confusion matrix, the test error, where everything lies, and the pictures."""
+        if self.ranks.rank:
+            return 0
         self.say(f"\n{confusion_words(result.confusion, test.classes, f'test images of {test.name}')}\n")
         comparable = " (on the sample: not comparable with MNIST's)" if test.is_sample else ""
         wrong = f"{result.errors:,} of {result.count:,} wrong"
@@ -101,6 +122,23 @@ class Job:
             except ImportError as error:
                 self.say(f"pictures:   none; {error}")
         return 0
+
+
+def told_by_the_first(ranks, parse):
+    """What ``parse`` returns on rank 0, on all ranks: it alone may see the checkpoint to go on from, and says what is
+    wrong with the command line."""
+    args, status = None, 0
+    with ranks.together():
+        if ranks.rank == 0:
+            try:
+                args = parse()
+            except SystemExit as end:
+                status = end.code
+    if ranks.size > 1:
+        args, status = pickle.loads(ranks.data(pickle.dumps((args, status))))
+    if args is None:
+        raise SystemExit(status)
+    return args
 
 
 def where_it_stands(args):

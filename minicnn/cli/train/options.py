@@ -15,8 +15,11 @@ SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "thr
 """The options that a checkpoint keeps and --resume restores."""
 
 
-def parse(arguments, about, prog=None):
-    """The command line -> all options; those of a checkpoint that is gone on from, unless they are given."""
+def parse(arguments, about, prog=None, ranks=1):
+    """The command line -> all options; those of a checkpoint that is gone on from, unless they are given.
+
+    ranks: how many processes share every batch.
+    """
     count = number(int, "at least 1", lambda n: n >= 1)
     rate = number(float, "positive and finite", lambda x: 0 < x < math.inf)
     names = "; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
@@ -30,7 +33,10 @@ def parse(arguments, about, prog=None):
     add("--recipe", choices=RECIPES, default="default", help=f"{names}. The options below change parts of it "
         "(default: %(default)s, whose values they show)")  # fmt: skip
     add("--epochs", type=count, help="passes over the training set (default: %(default)s)")
-    add("--batch-size", type=count, help="samples a step (default: %(default)s)")
+    size = parser.add_mutually_exclusive_group().add_argument
+    size("--batch-size", type=count, help="samples a step (default: %(default)s)")
+    size("--rank-batch-size", type=count, metavar="N", help="N samples a step for each process of mpiexec's, so "
+         "that the batch grows with them (default: they share one of --batch-size)")  # fmt: skip
     add("--lr", type=rate, help="first learning rate, from which the recipe's schedule falls (default: %(default)s)")
     add("--momentum", type=number(float, "at least 0 and below 1", lambda x: 0 <= x < 1),
         help="of the optimizer (default: %(default)s)")  # fmt: skip
@@ -76,6 +82,8 @@ def parse(arguments, about, prog=None):
                          f"this version; give --recipe with one of {', '.join(RECIPES)}")  # fmt: skip
         args.progress = facts["progress"]
         args.output = args.output or args.resume.parent
+    if args.rank_batch_size:
+        args.batch_size = args.rank_batch_size * ranks
     if args.data and args.data not in mc.data.NAMES and Path(args.data).expanduser().exists():
         args.data = str(Path(args.data).expanduser().absolute())
     if args.output and args.output.is_file():
