@@ -183,11 +183,12 @@ def table(lines, ensembles=()):
 def draw(lines, path):
     """Training and test error against passes, each seed a thin line and the median a thick one, a panel a run.
 
-    Runs that have learnt nothing have no panel: their errors lie far above the axis.
+    Runs that have learnt nothing have no panel: their errors lie far above the axis. Nor have averages of the weights.
     """
     from minicnn.plots.canvas import BLUE, GREY, ORANGE, sheet
 
-    names = list(dict.fromkeys(line["run"] for line in lines if line["test_error"] < 0.06))
+    shown = (line["run"] for line in lines if line["test_error"] < 0.06 and " average=" not in line["run"])
+    names = list(dict.fromkeys(shown))
     with sheet(path, layout="constrained") as figure:
         columns = min(3, len(names))
         panels = figure.subplots(-(-len(names) // columns), columns, sharey=True, squeeze=False).ravel()
