@@ -232,20 +232,24 @@ class CudaForm(PlainForm):
 
     # --------------------------------------------------------------------------- sums over a part of a batch
 
-    def step_end(self, values, velocities, curvature, nesterov, data):
+    def step_end(self, values, velocities, curvature, nesterov, data, *, summed=False):
         """The kernel at the end of a step (kernels/cuda/step_end.cu). Call it once, when all is prepared.
 
-        curvature: None, or what each parameter's rate is divided by; data: of the epoch, ``DeviceData`` of graph.py.
+        curvature: None, or what each parameter's rate is divided by; data: of the epoch, ``DeviceData`` of graph.py;
+        summed: the gradient is there already, by ``gradient_sums``.
         """
         self._reals(values=values, velocities=velocities, curvature=curvature)
-        partial, table = self._bind_sums()
+        if summed:  # no partial sums of any parameter
+            partial, table = self.array(1, self.dtype), [self.array(values.size, np.int32) for _ in range(3)]
+        else:
+            partial, table = self._bind_sums()
         arguments = (values, velocities, self.gradient, curvature, partial, *table, bool(nesterov), values.size,
                      self.blocks, len(self.blocks), data.results, len(data.results), data.positions, data.rates,
                      data.scales, data.step, data.ended, data.position, data.settings, data.scale)  # fmt: skip
         return self._bind("step_end.cu", "step_end", (-(-values.size // WARP),), (WARP, WARPS), arguments)
 
     def gradient_sums(self):
-        """One kernel for all sums that were left, the whole gradient, without a step. Call it once, instead."""
+        """One kernel for all sums that were left: the whole gradient. Call it once, when all is prepared."""
         partial, table = self._bind_sums()
         grid, arguments = (-(-self.gradient.size // WARP),), (partial, *table, self.gradient, self.gradient.size, False)
         return self._bind("gradient_sum.cu", "gradient_sum", grid, (WARP, WARPS), arguments)
