@@ -1,4 +1,4 @@
-// Functions of one number, element by element, and their slopes in terms of y = f(x); squash.cu has tanh.
+// Functions of one number, element by element, and their slopes in terms of y = f(x); activations.cuh has the functions, squash.cu tanh.
 //
 //     sigmoid   y = 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2      sigmoid_backward   dx = y (1 - y) d
 //     relu      y = max(x, 0)                                    relu_backward      dx = d where y > 0, else 0
@@ -11,37 +11,50 @@
 // Cost:     memory bandwidth is the limit. tanh does not overflow where exp(-x) would.
 
 #include "common.cuh"
+#include "activations.cuh"
+
+template <typename Function>
+__device__ inline void forward(const Function& f, const real* __restrict__ x, real* __restrict__ y, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step()) y[i] = f(x[i]);
+}
+
+template <typename Function>
+__device__ inline void backward(
+    const Function& f, const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
+{
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = f.back(d[i], y[i]);
+}
 
 extern "C" __global__ void sigmoid(const real* __restrict__ x, real* __restrict__ y, offset size)
 {
-    for (offset i = first_element(); i < size; i += element_step()) y[i] = (1 + tanh(x[i] / 2)) / 2;
+    forward(Sigmoid(), x, y, size);
 }
 
 extern "C" __global__ void sigmoid_backward(
     const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
 {
-    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] * (1 - y[i]) * d[i];
+    backward(Sigmoid(), d, y, dx, size);
 }
 
 extern "C" __global__ void relu(const real* __restrict__ x, real* __restrict__ y, offset size)
 {
-    for (offset i = first_element(); i < size; i += element_step())
-        y[i] = x[i] <= 0 ? real(0) : x[i];  // NaN is not <= 0 and stays NaN, so that a broken network shows
+    forward(ReLU(), x, y, size);
 }
 
 extern "C" __global__ void relu_backward(
     const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size)
 {
-    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] > 0 ? d[i] : real(0);
+    backward(ReLU(), d, y, dx, size);
 }
 
 extern "C" __global__ void leaky_relu(const real* __restrict__ x, real* __restrict__ y, offset size, real slope)
 {
-    for (offset i = first_element(); i < size; i += element_step()) y[i] = x[i] > 0 ? x[i] : slope * x[i];
+    forward(LeakyReLU{slope}, x, y, size);
 }
 
 extern "C" __global__ void leaky_relu_backward(
     const real* __restrict__ d, const real* __restrict__ y, real* __restrict__ dx, offset size, real slope)
 {
-    for (offset i = first_element(); i < size; i += element_step()) dx[i] = y[i] > 0 ? d[i] : slope * d[i];
+    backward(LeakyReLU{slope}, d, y, dx, size);
 }

@@ -2,14 +2,13 @@
 //
 // The 8 threads of a sample share the work on its features or classes. The first of them works out the sample's loss;
 // the first thread of all then adds up the block's 32, in order and in double precision, and writes them to a place of
-// their own, blocks[b] = (loss, errors): no two blocks share one, so nothing is left to chance. next_step.cu adds the
+// their own, blocks[b] = (loss, errors): no two blocks share one, so nothing is left to chance. step_end.cu adds the
 // blocks up. A label below 0 (NOBODY) only fills the batch up: its loss, its errors and its gradient are 0.
 
 const int SAMPLES = 32, HELPERS = 8;
 
 struct CriterionMemory {
-    real loss[SAMPLES];
-    int wrong[SAMPLES];
+    Verdict verdicts[SAMPLES];
 };
 
 // After a barrier behind what the samples' threads have written.
@@ -20,8 +19,8 @@ __device__ inline void add_up(const CriterionMemory& memory, int batch, double* 
     double loss = 0;
     int wrong = 0;
     for (int s = 0; s < SAMPLES && first + s < batch; s++) {
-        loss += memory.loss[s];
-        wrong += memory.wrong[s];
+        loss += memory.verdicts[s].loss;
+        wrong += memory.verdicts[s].wrong;
     }
     blocks[2 * blockIdx.x] = loss;
     blocks[2 * blockIdx.x + 1] = wrong;

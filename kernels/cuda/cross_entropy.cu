@@ -5,7 +5,8 @@
 //     z (K, N) logits, labels (N,)  ->  d (K, N), the loss of each block of 32 samples and how many of them have another
 //     largest logit than their label's (see criterion.cuh)
 //
-// scale (1,) is 1/N for a mean over the whole batch's N samples, 1 for a sum. The largest logit is subtracted first, so that nothing overflows.
+// scale (1,) is 1/N for a mean over the whole batch's N samples, 1 for a sum. The largest logit is subtracted first, so
+// that nothing overflows.
 //
 // Threads:  a block (32, 8): 32 samples. The first of a sample's 8 threads finds the largest logit and the sum, for K is
 //           small; all 8 write d.
@@ -13,6 +14,7 @@
 // Cost:     two exponentials a logit.
 
 #include "common.cuh"
+#include "criteria.cuh"
 #include "criterion.cuh"
 
 extern "C" __global__ void __launch_bounds__(256, 2) cross_entropy(
@@ -25,24 +27,19 @@ extern "C" __global__ void __launch_bounds__(256, 2) cross_entropy(
     int n = blockIdx.x * SAMPLES + sample;
     bool inside = n < batch;
     int label = inside ? labels[n] : -1;
-    bool counts = label >= 0;
 
     if (helper == 0 && inside) {
-        int best = 0;
-        for (int i = 1; i < classes; i++)
-            if (z[(offset)i * batch + n] > z[(offset)best * batch + n]) best = i;
-        real most = z[(offset)best * batch + n], sum = 0;
-        for (int i = 0; i < classes; i++) sum += exp(z[(offset)i * batch + n] - most);
-        largest[sample] = most;
-        total[sample] = sum;
-        memory.loss[sample] = counts ? log(sum) - (z[(offset)label * batch + n] - most) : 0;
-        memory.wrong[sample] = counts && best != label;
+        Strided<const real> logits = {z + n, batch};
+        Softmax softmax(logits, classes);
+        largest[sample] = softmax.largest;
+        total[sample] = softmax.total;
+        memory.verdicts[sample] = softmax.verdict(logits, label);
     }
     __syncthreads();
     if (inside)
         for (int i = helper; i < classes; i += HELPERS) {
             real p = exp(z[(offset)i * batch + n] - largest[sample]) / total[sample];
-            d[(offset)i * batch + n] = counts ? scale[0] * (i == label ? p - 1 : p) : 0;
+            d[(offset)i * batch + n] = label < 0 ? real(0) : scale[0] * (i == label ? p - 1 : p);
         }
     add_up(memory, batch, blocks);
 }

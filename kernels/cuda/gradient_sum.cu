@@ -6,31 +6,20 @@
 //     partial: what weight_gradient.cu and trainable_subsampling.cu left, one layer's or all layers' in one array
 //     first, step, count (P,): where parameter p's partial sums lie; count 0 leaves gradient[p] as it is
 //
-// Threads:  a block (32, 8) has 32 neighbouring parameters; its 8 rows of threads each add every 8th partial sum, the
-//           first row adds the 8 results. LeNet-5's C1 has hundreds of partial sums, F6 has one: most threads of most
-//           blocks have nothing to add, and leave the memory alone.
+// Threads:  a block (32, 8) has 32 neighbouring parameters, see sum_of_parts in sums.cuh.
 // Memory:   neighbouring parameters' partial sums are neighbours.
 // Cost:     one addition a partial sum; the tables are read once.
 
 #include "common.cuh"
+#include "sums.cuh"
 
 extern "C" __global__ void __launch_bounds__(256, 2) gradient_sum(
     const real* __restrict__ partial, const int* __restrict__ first, const int* __restrict__ step,
     const int* __restrict__ count, real* __restrict__ gradient, int parameters, int adds)
 {
     __shared__ real sums[8][32];
-    int p = blockIdx.x * 32 + threadIdx.x, slice = threadIdx.y;
+    int p = blockIdx.x * 32 + threadIdx.x;
     int terms = p < parameters ? count[p] : 0;
-    real sum = 0;
-    if (slice < terms) {
-        offset start = first[p], stride = step[p];
-#pragma unroll 4
-        for (int s = slice; s < terms; s += 8) sum += partial[start + s * stride];
-    }
-    sums[slice][threadIdx.x] = sum;
-    __syncthreads();
-    if (slice == 0 && terms > 0) {
-        for (int s = 1; s < 8; s++) sum += sums[s][threadIdx.x];
-        gradient[p] = adds ? gradient[p] + sum : sum;
-    }
+    real sum = sum_of_parts(sums, partial, terms ? first[p] : 0, terms ? step[p] : 0, terms);
+    if (threadIdx.y == 0 && terms > 0) gradient[p] = adds ? gradient[p] + sum : sum;
 }

@@ -7,7 +7,7 @@
 //
 //     x, dx (C, H, W, N),  y, d, winner (C, H_out, W_out, N)
 //
-// NaN counts as the largest, so that a broken network shows.
+// NaN counts as the largest (largest.cuh), so that a broken network shows.
 //
 // Threads:  one per element of the result; row = (c, h) or (c, i), column = (w, n) or (j, n). The backward
 //           kernel gathers: a pixel asks the windows that contain it who won, so overlaps need no atomics.
@@ -15,6 +15,7 @@
 // Cost:     size_h·size_w comparisons an element forward; one look-up backward where windows tile the image.
 
 #include "common.cuh"
+#include "largest.cuh"
 
 extern "C" __global__ void max_pool(
     const real* __restrict__ x, real* __restrict__ y, int* __restrict__ winner,
@@ -28,19 +29,14 @@ extern "C" __global__ void max_pool(
 
     for (int row = thread_row(); row < rows; row += row_step()) {
         int c = row / h_out, h = row % h_out;
-        real largest = 0;
-        int place = -1;
+        Largest largest = {0, -1};
         for (int ky = 0; ky < size_h; ky++)
             for (int kx = 0; kx < size_w; kx++) {
-                real candidate = x[(((offset)c * height + h * sh + ky) * width + w * sw + kx) * batch + n];
-                // !(a <= b) instead of a > b lets NaN win; once it has, largest == largest is false
-                if (place < 0 || (!(candidate <= largest) && largest == largest)) {
-                    largest = candidate;
-                    place = ky * size_w + kx;
-                }
+                offset i = (((offset)c * height + h * sh + ky) * width + w * sw + kx) * batch + n;
+                largest.meet(x[i], ky * size_w + kx);
             }
-        y[(offset)row * columns + column] = largest;
-        winner[(offset)row * columns + column] = place;
+        y[(offset)row * columns + column] = largest.value;
+        winner[(offset)row * columns + column] = largest.place;
     }
 }
 

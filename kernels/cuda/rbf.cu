@@ -21,6 +21,7 @@
 
 #include "common.cuh"
 #include "squash.cuh"
+#include "criteria.cuh"
 #include "criterion.cuh"
 
 extern "C" __global__ void __launch_bounds__(256, 2) rbf_criterion(
@@ -54,29 +55,9 @@ extern "C" __global__ void __launch_bounds__(256, 2) rbf_criterion(
         __syncthreads();
     }
 
-    if (helper == 0 && inside) {
-        int label = labels[n], nearest = 0;
-        bool counts = label >= 0;
-        for (int i = 1; i < classes; i++)
-            if (y[i * SAMPLES + sample] < y[nearest * SAMPLES + sample]) nearest = i;
-        real loss = counts ? y[label * SAMPLES + sample] : 0, total = 0;
-        if (!counts) {
-            for (int i = 0; i < classes; i++) g[i * SAMPLES + sample] = 0;
-        } else if (discriminative) {
-            real smallest = y[nearest * SAMPLES + sample];
-            if (rubbish < smallest) smallest = rubbish;
-            total = exp(smallest - rubbish);
-            for (int i = 0; i < classes; i++) total += exp(smallest - y[i * SAMPLES + sample]);
-            loss += log(total) - smallest;
-            for (int i = 0; i < classes; i++)
-                g[i * SAMPLES + sample] = -exp(smallest - y[i * SAMPLES + sample]) / total;
-            g[label * SAMPLES + sample] += 1;
-        } else {
-            for (int i = 0; i < classes; i++) g[i * SAMPLES + sample] = i == label;
-        }
-        memory.loss[sample] = loss;
-        memory.wrong[sample] = counts && nearest != label;
-    }
+    if (helper == 0 && inside)
+        memory.verdicts[sample] = rbf_errors(
+            Strided<real>{y + sample, SAMPLES}, Strided<real>{g + sample, SAMPLES}, classes, labels[n], discriminative, rubbish);
     __syncthreads();
 
     if (inside) {

@@ -11,19 +11,13 @@
 // Cost:     memory bandwidth; LeNet-5's 60,000 parameters fit in the second-level cache.
 
 #include "common.cuh"
+#include "sgd.cuh"
 
 extern "C" __global__ void sgd(
     real* __restrict__ w, const real* __restrict__ gradient, real* __restrict__ v,
     const real* __restrict__ rates, const real* __restrict__ settings, int nesterov, int parameters)
 {
-    real lr = settings[0], momentum = settings[1], weight_decay = settings[2];
-    for (offset p = first_element(); p < parameters; p += element_step()) {
-        real g = gradient[p] + weight_decay * w[p];
-        if (momentum != 0) {
-            real velocity = momentum * v[p] + g;
-            v[p] = velocity;
-            g = nesterov ? g + momentum * velocity : velocity;
-        }
-        w[p] -= (rates ? rates[p] : lr) * g;
-    }
+    SGD descend = {settings[1], settings[2], nesterov};
+    for (offset p = first_element(); p < parameters; p += element_step())
+        descend(w[p], v[p], gradient[p], rates ? rates[p] : settings[0]);
 }

@@ -24,5 +24,5 @@ extern "C" __global__ void scaled_tanh_backward(
     real amplitude, real slope)
 {
     Squash squash = {1, amplitude, slope};
-    for (offset i = first_element(); i < size; i += element_step()) dx[i] = squash.derivative(y[i]) * d[i];
+    for (offset i = first_element(); i < size; i += element_step()) dx[i] = squash.back(d[i], y[i]);
 }

@@ -12,4 +12,5 @@ struct Squash {
     __device__ real derivative(real y) const {
         return on ? slope / amplitude * (amplitude * amplitude - y * y) : real(1);
     }
+    __device__ real back(real d, real y) const { return derivative(y) * d; }
 };

@@ -17,8 +17,7 @@
 
 #include "common.cuh"
 #include "receptive.cuh"
-
-const int TILE = 64, MAPS = 16, WEIGHTS = 32, LANES = 32, WARPS = 8;
+#include "weight_gradient.cuh"
 
 extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
     const real* __restrict__ d, const real* __restrict__ x, real* __restrict__ partial,
@@ -26,45 +25,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
     int kh, int kw, int sh, int sw, int ph, int pw,
     int maps, int length)
 {
-    __shared__ real gradients[MAPS][TILE + 1];
-    __shared__ real pixels[WEIGHTS][TILE + 1];
+    __shared__ WeightGradientMemory memory;
     Geometry g = {channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw};
-    Receptive cols = {x, g, 0, 0, 0};
-    int depth = channels * kh * kw, columns = h_out * w_out * batch;
-    int lane = threadIdx.x, warp = threadIdx.y;
-    int first_k = blockIdx.x * WEIGHTS, first_o = blockIdx.y * MAPS;
-    int begin = blockIdx.z * length;
-    int end = columns - begin < length ? columns : begin + length;
-
-    Receptive::Key keys[WEIGHTS / WARPS];
-    for (int i = 0; i < WEIGHTS / WARPS; i++) keys[i] = cols.key(first_k + warp + i * WARPS);
-
-    real sum[MAPS / WARPS] = {0, 0};
-    for (int start = begin; start < end; start += TILE) {
-        for (int t = lane; t < TILE; t += LANES) {
-            int l = start + t;
-            bool inside = l < end;
-            if (inside) cols.column(l);
-            for (int i = 0; i < WEIGHTS / WARPS; i++) {
-                int k = first_k + warp + i * WARPS;
-                real pixel = k == depth ? real(1) : inside && k < depth ? cols(keys[i]) : real(0);
-                pixels[warp + i * WARPS][t] = pixel;
-            }
-            for (int i = 0; i < MAPS / WARPS; i++) {
-                int o = first_o + warp + i * WARPS;
-                gradients[warp + i * WARPS][t] = inside && o < maps ? d[(offset)o * columns + l] : real(0);
-            }
-        }
-        __syncthreads();
-#pragma unroll 8
-        for (int t = 0; t < TILE; t++)
-            for (int i = 0; i < MAPS / WARPS; i++) sum[i] += gradients[warp + i * WARPS][t] * pixels[lane][t];
-        __syncthreads();  // before the next tile overwrites this one
-    }
-
-    int k = first_k + lane;
-    for (int i = 0; i < MAPS / WARPS; i++) {
-        int o = first_o + warp + i * WARPS;
-        if (o < maps && k <= depth) partial[((offset)blockIdx.z * maps + o) * (depth + 1) + k] = sum[i];
-    }
+    weight_gradient_tile(memory, d, x, partial, g, maps, length, blockIdx.x, blockIdx.y, blockIdx.z);
 }

@@ -18,7 +18,7 @@ MAX_AXIS = 2**30
 """Rows and columns are counted in 32 bits; half of that leaves room for one more step of the row loop."""
 
 SHARED_MEMORY = 48 * 1024
-"""Bytes of shared memory that a block gets on every GPU."""
+"""Bytes of shared memory that a block gets on every GPU; more, up to ``most_shared_memory``, where it asks for it."""
 
 NULL = np.intp(0)
 """A null pointer, for an array that a kernel can do without."""
@@ -29,12 +29,16 @@ def folder():
     return resources.files(kernels()) / "cuda"
 
 
+class Written(str):
+    """A source that was written while the program runs, in place of the name of a file in kernels/cuda."""
+
+
 def source(file):
     """The text of ``kernels/cuda/file`` with every ``#include "other"`` replaced by the text of that file.
 
     Includes are resolved here because neither a wheel in a zip file nor NVRTC has a directory to look in.
     """
-    text = (folder() / file).read_text(encoding="utf-8")
+    text = file if isinstance(file, Written) else (folder() / file).read_text(encoding="utf-8")
     return re.sub(r'^#include "([^"]+)"$', lambda match: source(match[1]), text, flags=re.MULTILINE)
 
 
@@ -49,7 +53,8 @@ def compiled(cupy, file, dtype):
     try:
         module.compile()
     except cupy.cuda.compiler.CompileException as error:
-        raise RuntimeError(f"kernels/cuda/{file} does not compile (REAL={real}):\n{error}") from error
+        name = "a tower" if isinstance(file, Written) else f"kernels/cuda/{file}"
+        raise RuntimeError(f"{name} does not compile (REAL={real}):\n{error}") from error
     return module
 
 
@@ -58,22 +63,30 @@ def kernel(cupy, file, name, dtype):
     return compiled(cupy, file, dtype).get_function(name)
 
 
-def free_shared_memory(cupy, file, name, dtype):
+def most_shared_memory(cupy):
+    """Bytes of shared memory that a block may have on the current device."""
+    return cupy.cuda.Device().attributes["MaxSharedMemoryPerBlockOptin"]
+
+
+def free_shared_memory(cupy, file, name, dtype, most=SHARED_MEMORY):
     """Bytes that a block of this kernel may ask for at its launch, beside those that it always has."""
-    return SHARED_MEMORY - kernel(cupy, file, name, dtype).shared_size_bytes
+    return most - kernel(cupy, file, name, dtype).shared_size_bytes
 
 
-def bind(cupy, file, name, dtype, grid, block, arguments, shared=0):
+def bind(cupy, file, name, dtype, grid, block, arguments, shared=0, most=SHARED_MEMORY):
     """A function of no arguments that launches kernel ``name`` of ``kernels/cuda/file``, compiled for ``dtype`` now, on
     the stream that is then the current one.
 
     Of the arguments a Python int becomes ``int``, a float ``real``, None a null pointer; arrays and NumPy scalars
-    stay. Raises ValueError for a grid or an amount of shared memory that CUDA has no room for.
+    stay. Raises ValueError for a grid or an amount of shared memory that CUDA has no room for; ``most`` is how much a
+    block may have.
     """
     if max((*grid, 1)[1:]) > MAX_BLOCKS_DOWN or grid[0] > MAX_AXIS:
         raise ValueError(f"{name}: a grid of {grid} blocks is too large for CUDA; take a smaller batch or layer")
-    if shared > (free := free_shared_memory(cupy, file, name, dtype)):
+    if shared > (free := free_shared_memory(cupy, file, name, dtype, most)):
         raise ValueError(f"{name}: a block needs {shared:,} bytes of shared memory, a GPU has {free:,} left for it")
+    if shared > free_shared_memory(cupy, file, name, dtype):
+        kernel(cupy, file, name, dtype).max_dynamic_shared_size_bytes = shared
     real = np.float32 if dtype == "float32" else np.float64
     converted = tuple(
         np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else NULL if a is None else a

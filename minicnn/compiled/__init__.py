@@ -1,7 +1,8 @@
 """The fast step: a network becomes a fixed list of primitives over arrays made once.
 
 ``program.py`` walks a network and makes the list, ``primitives.py`` says what each primitive means in plain arrays,
-``cpu.py`` and ``cuda.py`` which loops and kernels compute it. ``steps.py`` trains with it, ``prediction.py`` predicts.
+``cpu.py`` and ``cuda.py`` which loops and kernels compute it, ``towers.py`` which of them are one kernel on a GPU.
+``steps.py`` trains with it, ``prediction.py`` predicts.
 """
 
 from minicnn.compiled.forms import describe

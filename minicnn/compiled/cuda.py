@@ -28,8 +28,8 @@ class CudaForm(PlainForm):
     them added up by many blocks, each on its own, and leaves the partial sums in memory; another adds these, always in
     the same order, for atomic additions would give other bits in every run. By itself every such primitive is the two
     kernels one after the other. With ``gradient``, a network's vector that all gradients are stretches of, the partial
-    sums stay: ``gradient_sums()`` is one kernel for all of them, to be run last, which *sets* the gradient; and
-    ``blocks`` (blocks, 2) holds what the criterion left, for kernels/cuda/next_step.cu.
+    sums stay, and so does what the criterion leaves: ``step_end()`` is one kernel that adds all of it up, to be run
+    last, which *sets* the gradient and moves the parameters.
     """
 
     def __init__(self, backend, dtype, gradient=None):
@@ -37,6 +37,10 @@ class CudaForm(PlainForm):
         self.gradient, self.left, self.blocks = gradient, [], None
 
     def prepare(self, primitive, *arguments):
+        return self.launches(primitive, arguments)
+
+    def launches(self, primitive, arguments):
+        """The kernels that compute a primitive by itself, compiled and bound."""
         with self.backend.memory_errors():
             launch = getattr(self, primitive)(*arguments)
         return launch if type(launch) is Launches else Launches([launch])
@@ -111,7 +115,10 @@ class CudaForm(PlainForm):
             return self._bind("weight_gradient.cu", "weight_gradient", (*tiles, parts), (WARP, WARPS), arguments)
 
         biases = np.arange(1, maps + 1) * (depth + 1) - 1
-        return self._sums(parts, maps * (depth + 1), bind, [(dweights, places), (dbias, biases)])
+        launch = self._sums(parts, maps * (depth + 1), bind, [(dweights, places), (dbias, biases)])
+        if type(launch) is Left:
+            launch.tiles = d, x, sizes, maps, length, (*tiles, parts)
+        return launch
 
     def subsampling(self, x, coefficient, bias, window, squash, y):
         self._reals(x=x, coefficient=coefficient, bias=bias, y=y)
@@ -208,7 +215,7 @@ class CudaForm(PlainForm):
             self.blocks = blocks
             return launch
         self._typed(np.float64, result=result)
-        added = self._bind("next_step.cu", "result_sum", (1,), (1,), (blocks, len(blocks), result))
+        added = self._bind("step_end.cu", "result_sum", (1,), (WARP, WARPS), (blocks, len(blocks), result))
         return Launches([launch, added])
 
     # --------------------------------------------------------------------------------------------- the update
@@ -225,12 +232,34 @@ class CudaForm(PlainForm):
 
     # --------------------------------------------------------------------------- sums over a part of a batch
 
+    def step_end(self, values, velocities, curvature, nesterov, data, *, summed=False):
+        """The kernel at the end of a step (kernels/cuda/step_end.cu). Call it once, when all is prepared.
+
+        curvature: None, or what each parameter's rate is divided by; data: of the epoch, ``DeviceData`` of graph.py;
+        summed: the gradient is there already, by ``gradient_sums``.
+        """
+        self._reals(values=values, velocities=velocities, curvature=curvature)
+        if summed:  # no partial sums of any parameter
+            partial, table = self.array(1, self.dtype), [self.array(values.size, np.int32) for _ in range(3)]
+        else:
+            partial, table = self._bind_sums()
+        arguments = (values, velocities, self.gradient, curvature, partial, *table, bool(nesterov), values.size,
+                     self.blocks, len(self.blocks), data.results, len(data.results), data.positions, data.rates,
+                     data.scales, data.step, data.ended, data.position, data.settings, data.scale)  # fmt: skip
+        return self._bind("step_end.cu", "step_end", (-(-values.size // WARP),), (WARP, WARPS), arguments)
+
     def gradient_sums(self):
         """One kernel for all sums that were left: the whole gradient. Call it once, when all is prepared."""
+        partial, table = self._bind_sums()
+        grid, arguments = (-(-self.gradient.size // WARP),), (partial, *table, self.gradient, self.gradient.size, False)
+        return self._bind("gradient_sum.cu", "gradient_sum", grid, (WARP, WARPS), arguments)
+
+    def _bind_sums(self):
+        """(partial sums, (first, step, count)) of the whole gradient, when all kernels that leave some have a place."""
         total = sum(sums.parts * sums.size for sums in self.left)
         if total >= 2**31:
             raise ValueError(f"the partial sums of the gradients have {total:,} elements, more than 32 bits count")
-        partial, start = self.array(total, self.dtype), 0
+        partial, start = self.array(max(total, 1), self.dtype), 0
         first, step, count = np.zeros((3, self.gradient.size), np.int32)
         for sums in self.left:
             sums.launch = sums.bind(partial[start : start + sums.parts * sums.size])
@@ -238,7 +267,7 @@ class CudaForm(PlainForm):
                 here = self._stretch(gradient)
                 first[here], step[here], count[here] = start + places.reshape(-1), sums.size, sums.parts
             start += sums.parts * sums.size
-        return self._gradient_sum(partial, first, step, count, self.gradient, adds=False)
+        return partial, [self.asarray(a) for a in (first, step, count)]
 
     def _sums(self, parts, size, bind, targets):
         """A kernel whose blocks leave sums over ``parts`` parts, ``size`` each; ``bind(partial)`` makes it.
@@ -305,11 +334,11 @@ class CudaForm(PlainForm):
 
 
 class Left:
-    """A kernel that leaves partial sums in an array which ``gradient_sums`` makes for all such kernels together."""
+    """A kernel that leaves partial sums in an array which ``step_end`` makes for all such kernels together."""
 
     def __init__(self, parts, size, bind, targets):
         self.parts, self.size, self.bind, self.targets = parts, size, bind, targets
-        self.launch = None
+        self.launch = self.tiles = None  # tiles: of a weight gradient, whose tiles may share a kernel with others
 
     def __call__(self):
         self.launch()

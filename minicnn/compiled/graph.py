@@ -2,13 +2,12 @@
 
 import contextlib
 import warnings
-from functools import partial
 
 import numpy as np
 
 from minicnn import losses
-from minicnn.backend import kernels
-from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.cuda import Launches
+from minicnn.compiled.cuda_towers import TowerForm
 from minicnn.compiled.program import Program, plan
 from minicnn.compiled.stages import Unknown
 from minicnn.compiled.steps import update_obstacle
@@ -42,7 +41,8 @@ class DeviceData:
 
     Of the epoch: images, labels; order (samples,); a row a batch of positions = (start, count), rates, scales and
     results = (summed loss, wrong labels). Of the step: step (1,), the batch it stands at; position (2,), scale (1,) and
-    settings = (lr, momentum, weight_decay), which kernels/cuda/next_step.cu takes from the rows.
+    settings = (lr, momentum, weight_decay), which kernels/cuda/step_end.cu takes from the rows; ended (1,), how many of
+    that kernel's blocks have ended.
     """
 
     def __init__(self, backend, dataset, batch_size, dtype):
@@ -51,14 +51,14 @@ class DeviceData:
         self.images, self.labels = backend.asarray(dataset.images), backend.asarray(dataset.labels)
         self.order, self.positions = zeros(samples, np.int64), zeros((batches, 2), np.int64)
         self.rates, self.scales = zeros(batches, dtype), zeros(batches, dtype)
-        self.results, self.step = zeros((batches, 2), np.float64), zeros(1, np.int32)
+        self.results, self.step, self.ended = zeros((batches, 2), np.float64), zeros(1, np.int32), zeros(1, np.uint32)
         self.position, self.scale, self.settings = zeros(2, np.int64), zeros(1, dtype), zeros(3, dtype)
 
 
 class GraphSteps:
     """``epoch(batches, rates)`` trains on every batch and then says each one's loss and errors.
 
-    A step of LeNet-5 is some twenty kernels of a few microseconds each; starting them one by one from Python takes far
+    A step of LeNet-5 is three kernels of a few microseconds each; starting them one by one from Python would take far
     longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
     every time, so all that changes from step to step lies in device memory (``DeviceData``), and the step's last kernel
     moves on to the next batch. The host only says "again", without waiting. An epoch's last, short batch is filled up
@@ -205,25 +205,16 @@ class GraphSteps:
             a[...] = before
 
     def _step(self):
-        """The launches of a step: the program's, the gradient's sum, the update, and the way to the next batch."""
+        """The launches of a step: the program's, and the one that moves the parameters and on to the next batch."""
         xp, data, optimizer, dtype = self.backend.xp, self.data, self.optimizer, self.network.dtype
-        vector, rates, own_rates = self.network.vector, None, []
-        form = CudaForm(self.backend, dtype, vector.grads)
+        vector = self.network.vector
+        form = TowerForm(self.backend, dtype, vector.grads)
         batch = data.images, data.labels, data.order, data.position
         program = Program(self.network, form, self.batch_size, *batch, self.loss, vector.grads, data.scale)
         if type(optimizer) is StochasticDiagonalLM:
-            self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
-            own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
-        arrays = vector.values, vector.grads, optimizer.velocity[0], rates, data.settings
-        following = (form.blocks, len(form.blocks), data.results, data.step, len(data.results), data.positions,
-                     data.rates, data.scales, data.position, data.settings, data.scale)  # fmt: skip
-        return form.sequence([
-            *program.sections[0],
-            form.gradient_sums(),
-            *own_rates,
-            *form.prepare("sgd", *arrays, optimizer.nesterov),
-            kernels.bind(xp, "next_step.cu", "next_step", dtype.name, (1,), (1,), following),
-        ])  # fmt: skip
+            self.curvature = xp.ones(vector.values.shape, dtype)
+        end = form.step_end(vector.values, optimizer.velocity[0], self.curvature, optimizer.nesterov, data)
+        return Launches([*program.sections[0], end])
 
     def _captured(self):
         """The step as a graph; None, with a warning, where it cannot be captured."""

@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from minicnn.backend import kernels
-from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.cuda import Launches
+from minicnn.compiled.cuda_towers import TowerForm
 from minicnn.compiled.graph import GraphSteps
 from minicnn.compiled.program import Program
 from minicnn.optim import StochasticDiagonalLM
@@ -37,23 +37,15 @@ class RankSteps(GraphSteps):
         return batch[self.communicator.rank * most :][:most]
 
     def _step(self):
-        xp, data, optimizer, dtype = self.backend.xp, self.data, self.optimizer, self.network.dtype
-        vector, rates, own_rates = self.network.vector, None, []
-        form = CudaForm(self.backend, dtype, vector.grads)
+        data, optimizer, vector, dtype = self.data, self.optimizer, self.network.vector, self.network.dtype
+        form = TowerForm(self.backend, dtype, vector.grads)
         batch = data.images, data.labels, data.order, data.position
         program = Program(self.network, form, self.most, *batch, self.loss, vector.grads, data.scale)
         if type(optimizer) is StochasticDiagonalLM:
-            self.curvature, rates = xp.ones(vector.values.shape, dtype), xp.zeros(vector.values.shape, dtype)
-            own_rates = [partial(xp.divide, data.settings[:1], self.curvature, out=rates)]
-        arrays = vector.values, vector.grads, optimizer.velocity[0], rates, data.settings
-        following = (form.blocks, len(form.blocks), data.results, data.step, len(data.results), data.positions,
-                     data.rates, data.scales, data.position, data.settings, data.scale)  # fmt: skip
-        gradient = form.sequence([*program.sections[0], form.gradient_sums()])
-        update = form.sequence([
-            *own_rates,
-            *form.prepare("sgd", *arrays, optimizer.nesterov),
-            kernels.bind(xp, "next_step.cu", "next_step", dtype.name, (1,), (1,), following),
-        ])  # fmt: skip
+            self.curvature = self.backend.xp.ones(vector.values.shape, dtype)
+        gradient = Launches([*program.sections[0], form.gradient_sums()])
+        arrays = vector.values, optimizer.velocity[0], self.curvature
+        update = Launches([form.step_end(*arrays, optimizer.nesterov, data, summed=True)])
         return Halves(gradient, partial(self.communicator.sum, vector.grads), update)
 
     def _captured(self):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minicnn.compiled.epoch import Prediction
-from minicnn.compiled.forms import PART, compiles_loops, new_form
+from minicnn.compiled.forms import PART, compiles_loops
 from minicnn.compiled.program import Program, needs_whole_batch
 from minicnn.compiled.threads import Team, thread_count
 
@@ -37,7 +37,9 @@ def _on_gpu(network, images):
     ends = np.minimum(starts + part, count)
     positions, position = backend.asarray(np.stack([starts, ends - starts], axis=1)), backend.xp.zeros(2, np.int64)
     data = backend.asarray(images), backend.xp.zeros(count, np.uint8), backend.asarray(np.arange(count))
-    program = Program(network, new_form(network), part, *data, position)
+    from minicnn.compiled.cuda_towers import TowerForm
+
+    program = Program(network, TowerForm(backend, network.dtype), part, *data, position)
     (through_the_network,) = program.sections
     said = backend.xp.empty((*program.output.shape[:-1], count), network.dtype)
     for number, (start, end) in enumerate(zip(starts.tolist(), ends.tolist())):

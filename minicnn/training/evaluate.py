@@ -61,8 +61,8 @@ def evaluate(network: Any, dataset: Dataset, loss: Any = None, *, batch_size: in
     lost = loss is not None and not math.isfinite(loss)  # whoever gave a loss sees it there
     predictions = network.backend.to_numpy(network.decide(outputs)) if lost else decisions(network, outputs)
     classes = int(outputs.shape[0])
-    confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (dataset.labels, predictions), 1)
+    pairs = dataset.labels.astype(np.int64) * classes + predictions
+    confusion = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
     return Evaluation(loss, predictions, confusion)
 
 

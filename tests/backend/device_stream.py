@@ -5,6 +5,7 @@ nobody waited for is a race, and an AssertionError here. While a stream is captu
 """
 
 import time
+import types
 import weakref
 from contextlib import contextmanager
 
@@ -32,6 +33,7 @@ class Device:
 
     current = 0
     capability = 90
+    attributes = types.MappingProxyType({"MaxSharedMemoryPerBlockOptin": 227 * 1024})  # an H100's
 
     def __init__(self, number=None):
         self.id = Device.current if number is None else number

@@ -38,7 +38,7 @@ LINK_FLAGS = ["-shared", *(MEMORY_CHECKED if SANITIZE else [])]  # races are loo
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(([^)]*)\)')
 _SCALARS = {
     "int": np.int32, "offset": np.int64, "long long": np.int64, "float": np.float32, "double": np.float64,
-    "unsigned char": np.uint8,
+    "unsigned char": np.uint8, "unsigned": np.uint32,
 }  # fmt: skip
 _built = {}  # one compilation a source text and session
 _MARGIN = 0 if SANITIZE else 64  # elements on either side of an array: NaN where a kernel may read, so that it shows,
@@ -105,7 +105,8 @@ class RawModule:
         def kernel(grid, block, args, *, shared_mem=0):
             assert len(args) == len(parameters), f"{name} takes {len(parameters)} arguments, got {len(args)}"
             assert 0 < np.prod(block) <= 1024 and max((*grid, 1, 1)[1:3]) <= 65535, "CUDA refuses such a launch"
-            assert min(grid) > 0 and static_memory + shared_mem <= SHARED_MEMORY, "CUDA refuses such a launch"
+            most = max(SHARED_MEMORY - static_memory, kernel.max_dynamic_shared_size_bytes)
+            assert min(grid) > 0 and shared_mem <= most, "CUDA refuses such a launch"
             arrays = [a for a in args if isinstance(a, DeviceArray)]
             for i, a in enumerate(arrays):
                 assert a.device == streams.Device(), f"{name}: an array lies on another device"
@@ -124,7 +125,7 @@ class RawModule:
                 graph.append(lambda: launch([DeviceArray(p[0](), p[1]) if isinstance(p, tuple) else p for p in places]))
             self.launched.append(name)
 
-        kernel.shared_size_bytes = static_memory
+        kernel.shared_size_bytes, kernel.max_dynamic_shared_size_bytes = static_memory, 0
         return kernel
 
     def _run(self, run, name, parameters, grid, block, args, shared_mem):

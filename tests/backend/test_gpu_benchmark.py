@@ -42,7 +42,7 @@ def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_pat
     assert results["correctness"]["float32"]["error"] < gpu.ROUNDING and results["correctness"]["float64"]["bit_equal"]
     assert list(results["speed"]["4"]) == ["minicnn, launched", "minicnn, captured"]
     for numbers in results["speed"]["4"].values():
-        assert numbers["kernels_a_step"] == 20 and numbers["images_per_second"] > 0 and numbers["epoch_images"] == 9
+        assert numbers["kernels_a_step"] == 3 and numbers["images_per_second"] > 0 and numbers["epoch_images"] == 9
     assert results["to_99_percent"][0]["accuracy"] <= 1
     assert gpu.table(results) in capsys.readouterr().out
 

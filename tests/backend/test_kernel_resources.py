@@ -11,6 +11,9 @@ import pytest
 
 from minicnn.backend import kernels
 
+MOST_OF_A_TOWER = 227 * 1024
+"""Bytes of shared memory that a block may ask for on an H100, whose towers the table has."""
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = json.loads((BENCHMARKS / "results" / "kernel_resources.json").read_text(encoding="utf-8"))
 
@@ -49,7 +52,8 @@ def test_no_kernel_spills_or_crowds_a_multiprocessor(compiled):
     for words, numbers in each(compiled):
         assert numbers["spilled"] == numbers["stack"] == 0, f"{words} keeps registers in memory"
         assert 0 < numbers["registers"] <= 65_536 // (2 * kernels.THREADS), words
-        assert numbers["shared"] <= kernels.SHARED_MEMORY, words
+        most = MOST_OF_A_TOWER if "_to_" in words else kernels.SHARED_MEMORY  # smaller GPUs get smaller towers
+        assert numbers["shared"] <= most, words
 
 
 @with_nvrtc

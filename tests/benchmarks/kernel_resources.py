@@ -7,6 +7,7 @@ Prints a table for Hopper and writes all numbers as JSON. Needs cupy and NVRTC (
 """
 
 import argparse
+import contextlib
 import functools
 import io
 import itertools
@@ -17,10 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "compiled")]
 
-from minicnn.backend import kernels
-from minicnn.files import atomic_write
+import recorded  # noqa: E402
+
+from minicnn.backend import kernels  # noqa: E402
+from minicnn.files import atomic_write  # noqa: E402
 
 ARCHITECTURES = ("75", "80", "90", "100")
 """Turing, Ampere, Hopper, Blackwell."""
@@ -41,6 +44,15 @@ def files():
 
 
 @functools.cache
+def written(dtype):
+    """{kernel: (source, bytes of shared memory)} of those that are written when LeNet-5 trains at batch 64."""
+    known = {kernels.source(file) for file in files()}
+    return {
+        name: (code, shared) for code, _, name, *_, shared in recorded.launches("lenet5", dtype) if code not in known
+    }
+
+
+@functools.cache
 def obstacle():
     """Why nothing can be compiled here, in words; None if it can."""
     try:
@@ -57,18 +69,42 @@ def version():
     return ".".join(map(str, nvrtc.getVersion()))
 
 
+@contextlib.contextmanager
+def without_a_device():
+    """Within this block CuPy does not ask a device what to compile for."""
+    from cupy.cuda import compiler
+
+    def target(architecture):
+        return f"-arch={architecture}", "cubin" if architecture.startswith("sm") else "ptx"
+
+    with mock.patch.object(compiler, "_get_arch_for_options_for_nvrtc", target):
+        yield
+
+
+def compile_for(architecture, code, options):
+    """(what NVRTC makes of the code through CuPy, what it says): a cubin for "sm_90", PTX for "compute_90"."""
+    from cupy.cuda import compiler
+
+    log = io.StringIO()
+    return compiler.compile_using_nvrtc(code, options, architecture, log_stream=log)[0], log.getvalue()
+
+
 def compiled(file, dtype, architecture):
     """{kernel: {registers, shared, stack, spilled}} of a thread or block, the last three in bytes.
 
     Raises RuntimeError for what the compiler warns of.
     """
-    from cupy.cuda import compiler
+    code, shared = (kernels.source(file), 0) if file in files() else written(dtype)[file]
+    options = "-std=c++14", f"-DREAL={REALS[dtype]}", "--ptxas-options=-v"
+    _, log = compile_for(f"sm_{architecture}", code, options)
+    if "warning" in log:
+        raise RuntimeError(f"{file} ({dtype}, sm_{architecture}): {log}")
+    return {name: {**numbers, "shared": numbers["shared"] + shared} for name, numbers in resources(log).items()}
 
-    log, options = io.StringIO(), ("-std=c++14", f"-DREAL={REALS[dtype]}", "--ptxas-options=-v")
-    compiler.compile_using_nvrtc(kernels.source(file), options, architecture, log_stream=log)
-    if "warning" in log.getvalue():
-        raise RuntimeError(f"{file} ({dtype}, sm_{architecture}): {log.getvalue()}")
-    _, *parts = _KERNEL.split(log.getvalue())  # name, words, name, words, ...
+
+def resources(log):
+    """{kernel: numbers} from what ptxas says."""
+    _, *parts = _KERNEL.split(log)  # name, words, name, words, ...
     return {name: _numbers(words) for name, words in zip(parts[::2], parts[1::2])}
 
 
@@ -78,15 +114,9 @@ def _numbers(words):
 
 
 def measured(names=None):
-    """{architecture: {dtype: {kernel: numbers}}} of these files, by default all."""
-    from cupy.cuda import compiler
-
-    jobs = list(itertools.product(names or files(), REALS, ARCHITECTURES))
-
-    def target(architecture):  # CuPy would ask the device
-        return f"-arch=sm_{architecture}", "cubin"
-
-    with mock.patch.object(compiler, "_get_arch_for_options_for_nvrtc", target), ThreadPoolExecutor() as pool:
+    """{architecture: {dtype: {kernel: numbers}}} of these files or written kernels, by default all."""
+    jobs = list(itertools.product(names or [*files(), *written("float32")], REALS, ARCHITECTURES))
+    with without_a_device(), ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda job: compiled(*job), jobs))
     every = {architecture: {dtype: {} for dtype in REALS} for architecture in ARCHITECTURES}
     for (_, dtype, architecture), found in zip(jobs, results):

@@ -3,13 +3,17 @@
 Sums over a batch are added by several blocks of threads, products share their depth among warps, and grids end.
 """
 
+import functools
+
 import numpy as np
 import primitive_cases as table
 from primitive_cases import SQUASH, Draw
 
 import minicnn as mc
-from minicnn.compiled import primitives
+from minicnn.backend import kernels
+from minicnn.compiled import primitives, towers
 from minicnn.compiled.cuda import CudaForm
+from minicnn.compiled.cuda_towers import BoundTower, TowerForm
 from minicnn.compiled.primitives import Window
 
 TOLERANCE = {"float32": 2e-5, "float64": 2e-13}
@@ -45,6 +49,46 @@ def computed(backend, case, dtype):
     given = [backend.asarray(a.copy()) if isinstance(a, np.ndarray) else a for a in arguments(Draw(0, dtype))]
     CudaForm(backend, dtype).prepare(primitive, *given)()
     return [backend.to_numpy(a) if hasattr(a, "dtype") else None for a in given]
+
+
+def tower_of(case, arguments):
+    """The case as a tower of one primitive; None if it cannot stand in one."""
+    call = towers.Call(CASES[case][0], arguments)
+    if call.step is None:
+        return None
+    tower = towers.Tower([call], [call])
+    tower.shared_with = call.read() | call.written()  # the batch is the last axis
+    tower.name = f"case_{list(CASES).index(case)}"
+    return tower
+
+
+@functools.cache
+def tower_cases(dtype):
+    """({case: kernel's text}, all of them as one source): compiled together they take seconds, one by one minutes."""
+    made = {case: tower_of(case, arguments(Draw(0, dtype))) for case, (_, arguments) in CASES.items()}
+    texts = {case: tower.text()[0] for case, tower in made.items() if tower is not None}
+    return texts, kernels.Written(towers.source(texts.values()))
+
+
+def computed_in_a_tower(backend, case, dtype):
+    """As ``computed``, by the functions that towers are made of."""
+    given = [backend.asarray(a.copy()) if isinstance(a, np.ndarray) else a for a in CASES[case][1](Draw(0, dtype))]
+    form = TowerForm(backend, dtype)
+    bound = BoundTower(form, tower_of(case, given))
+    left = [(sums, backend.xp.zeros(sums.parts * sums.size, dtype)) for sums in form.left]
+    for sums, partial in left:
+        sums.bind(partial)
+    bound.bind(tower_cases(dtype)[1])
+    bound()
+    got = [backend.to_numpy(a) if hasattr(a, "dtype") else None for a in given]
+    for sums, partial in left:
+        added = backend.to_numpy(partial).reshape(sums.parts, sums.size).sum(axis=0)
+        for gradient, places in sums.targets:
+            (number,) = (i for i, a in enumerate(given) if a is gradient)
+            got[number] = got[number] + added[places].reshape(gradient.shape)
+    if form.blocks is not None:
+        got[-1] = backend.to_numpy(form.blocks).sum(axis=0)
+    return got
 
 
 def expected(case, dtype):

@@ -257,7 +257,8 @@ def _gather(samples, count):
         images = draw.rng.integers(0, 256, (20, 6, 5)).astype(np.uint8)
         labels, order = draw.rng.integers(0, 10, 20).astype(np.uint8), draw.rng.permutation(20)
         position = np.array([3, count])
-        x = np.zeros((1, 9, 7, samples), draw.dtype)
-        return [images, labels, order, position, draw(256), x, np.zeros(samples, np.int32)]
+        table = draw(256)
+        x = np.full((1, 9, 7, samples), table[0])  # the background is there already
+        return [images, labels, order, position, table, x, np.zeros(samples, np.int32)]
 
     return arguments

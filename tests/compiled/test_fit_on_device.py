@@ -44,7 +44,7 @@ def test_fit_takes_the_graph_and_gives_numpys_history(device, digits, optimizer)
     state, history, numpys = trained("numpy", digits, optimizer)
     del device.xp.launched[:]
     device_state, device_history, devices = trained(device, digits, optimizer)
-    assert "next_step" in device.xp.launched
+    assert "step_end" in device.xp.launched
     assert_same(device_state, state, 1e-9)
     for record, expected in zip(device_history, history, strict=True):
         assert list(record) == list(expected)
@@ -110,7 +110,7 @@ def test_what_has_no_graph_trains_all_the_same(device, digits):
 
     del device.xp.launched[:]
     assert_same(train(device), train("numpy"), 1e-5)
-    assert "next_step" not in device.xp.launched
+    assert "step_end" not in device.xp.launched
 
 
 @pytest.mark.parametrize("part", [300, 120])
@@ -125,7 +125,7 @@ def test_prediction_on_the_device_says_what_numpy_says(device, monkeypatch, part
     with monkeypatch.context() as patch:
         patch.setattr(device_stream, "copy_to_host", lambda: pytest.fail("something waits for the device"))
         said = net.outputs(images)
-    assert device.xp.launched.count("gather") == -(-300 // part)
+    assert sum(name.startswith("gather") for name in device.xp.launched) == -(-300 // part)
     np.testing.assert_allclose(device.to_numpy(said), expected, rtol=0, atol=1e-12)
 
 
@@ -136,7 +136,7 @@ def test_evaluation_on_the_device_says_what_numpy_says(device):
     net.to(device)
     del device.xp.launched[:]
     result = mc.training.evaluate(net, digits, loss)
-    assert "gather" in device.xp.launched  # bytes go to the device and are preprocessed there
+    assert any(name.startswith("gather") for name in device.xp.launched)  # the device is given bytes
     assert result.loss == pytest.approx(expected.loss, rel=1e-10)
     np.testing.assert_array_equal(result.confusion, expected.confusion)
 

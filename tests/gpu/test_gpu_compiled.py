@@ -32,6 +32,15 @@ def test_a_kernel_computes_its_primitive_on_the_gpu(case, dtype):
     check(case, dtype)
 
 
+@pytest.mark.parametrize("dtype", cuda_cases.TOLERANCE)
+@pytest.mark.parametrize("case", cuda_cases.tower_cases("float32")[0])
+def test_a_tower_of_one_computes_its_primitive_on_the_gpu(case, dtype):
+    got = cuda_cases.computed_in_a_tower(DEVICE, case, dtype)
+    cuda_cases.assert_agrees(got, cuda_cases.expected(case, dtype), case, dtype)
+    for first, second in zip(got, cuda_cases.computed_in_a_tower(DEVICE, case, dtype)):
+        np.testing.assert_array_equal(first, second, err_msg=f"{case}: threads race")
+
+
 LENET5 = {
     "C1": dict(maps=6, channels=1, height=32, width=32, window=Window((5, 5), (1, 1))),
     "C3": dict(maps=5, channels=3, height=14, width=14, window=Window((5, 5), (1, 1)), table=table.TABLE),

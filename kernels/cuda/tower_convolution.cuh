@@ -1,0 +1,136 @@
+// A convolution with stride 1 in a tower (tower.cuh): y = f(W x + b) and both of its gradients, for one sample.
+//
+//     convolution                  y(o, h, w) = f(b[o] + sum over c, ky, kx of k[o, c][ky, kx] · x(c, h + ky - ph, w + kx - pw))
+//     convolution_input_gradient   dx(c, i, j) = f'(x) · sum over o, ky, kx of k[o, c][ky, kx] · d(o, i + ph - ky, j + pw - kx)
+//     convolution_weight_gradient  dk[o, c][ky, kx] = sum over h, w of d(o, h, w) · x(c, h + ky - ph, w + kx - pw)
+//                                  db[o] = sum over h, w of d(o, h, w)
+//
+// The same formulas as in convolution.cu, convolution_input_gradient.cu and weight_gradient.cu. As on the CPU
+// (kernels/cpu/convolution.py) only connected pairs of maps are met, and what is outside an image is a frame of zeros.
+//
+// Threads:  a thread has a run of RUN neighbours of a row, all in registers: a kernel's row costs RUN + 2·KW - 1 reads
+//           for RUN·KW multiply-adds. Neighbouring threads have neighbouring rows. Where that gives few threads work,
+//           SLICES of them share a run, each with every SLICES-th pair of maps, and their sums are added in order.
+//           A weight gradient's thread has one row of one kernel, KW sums, and every SLICES-th row of the maps.
+// Memory:   x, d and the kernels lie in shared memory.
+
+// Which kernel connects which maps: of map m (an output on the way forward, an input on the way back) those from
+// first[m] to first[m + 1] - 1. Entry e is kernel `kernel[e]`, with map `other[e]` at its other end.
+struct Pairs {
+    const int *first, *kernel, *other;
+};
+
+// sum[p] += sum over kx of kernel[kx] · row[p + kx]; kernel[KW - 1 - kx] on the way back.
+template <int KW, bool BACK, int RUN>
+__device__ inline void correlate(const real* kernel, const real* row, real (&sum)[RUN])
+{
+    real pixels[RUN + KW - 1];
+#pragma unroll
+    for (int i = 0; i < RUN + KW - 1; i++) pixels[i] = row[i];
+#pragma unroll
+    for (int kx = 0; kx < KW; kx++) {
+        real weight = kernel[BACK ? KW - 1 - kx : kx];
+#pragma unroll
+        for (int p = 0; p < RUN; p++) sum[p] += weight * pixels[p + kx];
+    }
+}
+
+// The sums over all kernels of a map, for every element of an array like `Out`; end(m, h, w, sum) takes each.
+template <typename Out, int KH, int KW, int PH, int PW, bool BACK, int RUN, int SLICES, typename In, typename End>
+__device__ inline void sums_of_kernels(const In& in, const real* kernels, const Pairs& pairs, real* scratch, const End& end)
+{
+    const int M = Out::channels, H = Out::height, W = Out::width, RUNS = (W + RUN - 1) / RUN, PITCH = (W + 1) / 2 * 2 + 1;
+    for (int item = threadIdx.x; item < M * H * RUNS * SLICES; item += THREADS) {
+        int h = item % H, start = item / H % RUNS * RUN, m = item / (H * RUNS) % M, slice = item / (H * RUNS * M);
+        real sum[RUN];
+#pragma unroll
+        for (int p = 0; p < RUN; p++) sum[p] = 0;
+        for (int e = pairs.first[m] + slice; e < pairs.first[m + 1]; e += SLICES) {
+            const real* kernel = kernels + pairs.kernel[e] * (KH * KW);
+            int other = pairs.other[e];
+            for (int ky = 0; ky < KH; ky++) {
+                int row = BACK ? h + PH - ky : h + ky - PH;
+                if (BACK && (row < 0 || row >= In::height)) continue;  // about half of them
+                correlate<KW, BACK>(kernel + ky * KW, &in(other, row, start + (BACK ? PW - KW + 1 : -PW)), sum);
+            }
+        }
+#pragma unroll
+        for (int p = 0; p < RUN; p++) {
+            int w = start + p;
+            if (W % RUN && w >= W) break;  // the last run of a row may be shorter
+            if (SLICES == 1) end(m, h, w, sum[p]);
+            else scratch[((slice * M + m) * H + h) * PITCH + w] = sum[p];
+        }
+    }
+    if (SLICES == 1) return;
+    __syncthreads();
+    for (int i = threadIdx.x; i < Out::size; i += THREADS) {
+        int w = i % W, h = i / W % H, m = i / (W * H);
+        real sum = 0;
+        for (int slice = 0; slice < SLICES; slice++) sum += scratch[((slice * M + m) * H + h) * PITCH + w];
+        end(m, h, w, sum);
+    }
+}
+
+template <int KH, int KW, int PH, int PW, int RUN, int SLICES, typename X, typename Y>
+__device__ inline void convolution(
+    const X& x, const real* kernels, const Pairs& pairs, const real* bias, const Squash& squash, const Y& y, real* scratch)
+{
+    sums_of_kernels<Y, KH, KW, PH, PW, false, RUN, SLICES>(x, kernels, pairs, scratch,
+        [=](int o, int h, int w, real sum) { y(o, h, w) = squash(bias ? sum + bias[o] : sum); });
+}
+
+template <int KH, int KW, int PH, int PW, int RUN, int SLICES, typename D, typename X, typename DX>
+__device__ inline void convolution_input_gradient(
+    const D& d, const real* kernels, const Pairs& pairs, const X& x, const Squash& squash, const DX& dx, real* scratch)
+{
+    sums_of_kernels<DX, KH, KW, PH, PW, true, RUN, SLICES>(d, kernels, pairs, scratch,
+        [=](int c, int i, int j, real sum) { dx(c, i, j) = sum * squash.derivative(x(c, i, j)); });
+}
+
+// gradients: those of the PAIRS kernels, then those of the biases; pairs as on the way forward, one after the other.
+template <int KH, int KW, int PH, int PW, int PAIRS, int SLICES, typename D, typename X>
+__device__ inline void convolution_weight_gradient(
+    const D& d, const X& x, const int* outputs, const int* inputs, real* gradients, real* scratch)
+{
+    const int ROWS = PAIRS * KH, SUMS = ROWS * KW + D::channels;
+    real* sums = SLICES == 1 ? gradients : scratch;
+    for (int item = threadIdx.x; item < ROWS * SLICES; item += THREADS) {
+        int ky = item % KH, pair = item / KH % PAIRS, slice = item / ROWS;
+        int o = outputs[pair], c = inputs[pair];
+        real sum[KW];
+#pragma unroll
+        for (int kx = 0; kx < KW; kx++) sum[kx] = 0;
+        for (int h = slice; h < D::height; h += SLICES) {
+            const real *row = &x(c, h + ky - PH, -PW), *back = &d(o, h, 0);
+            real pixels[KW];  // row[w] ... row[w + KW - 1]
+#pragma unroll
+            for (int kx = 1; kx < KW; kx++) pixels[kx] = row[kx - 1];
+#pragma unroll
+            for (int w = 0; w < D::width; w++) {
+#pragma unroll
+                for (int kx = 1; kx < KW; kx++) pixels[kx - 1] = pixels[kx];
+                pixels[KW - 1] = row[w + KW - 1];
+#pragma unroll
+                for (int kx = 0; kx < KW; kx++) sum[kx] += back[w] * pixels[kx];
+            }
+        }
+#pragma unroll
+        for (int kx = 0; kx < KW; kx++) sums[slice * SUMS + (pair * KH + ky) * KW + kx] = sum[kx];
+    }
+    for (int item = threadIdx.x; item < D::channels * SLICES; item += THREADS) {
+        int o = item % D::channels, slice = item / D::channels;
+        real sum = 0;
+        for (int h = slice; h < D::height; h += SLICES)
+#pragma unroll
+            for (int w = 0; w < D::width; w++) sum += d(o, h, w);
+        sums[slice * SUMS + ROWS * KW + o] = sum;
+    }
+    if (SLICES == 1) return;
+    __syncthreads();
+    for (int i = threadIdx.x; i < SUMS; i += THREADS) {
+        real sum = 0;
+        for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * SUMS + i];
+        gradients[i] = sum;
+    }
+}

@@ -1,0 +1,104 @@
+// Fully connected layers, RBF units and criteria in a tower (tower.cuh): vectors of one sample.
+//
+//     dense                  y = f(W x + b)                       (product.cu)
+//     dense_input_gradient   dx = (W^T d) f'(x)
+//     squared_distances      y_i = sum over j of (x_j - w_ij)²    (rbf.cu)
+//     rbf_criterion, cross_entropy: the loss of sample n and d = scale · dE/dx · f'(x), as in rbf.cu and cross_entropy.cu
+//
+// Threads:  sum_rows of tower.cuh gives 8 threads to a row of W, which lies in global memory: neighbouring threads read
+//           neighbouring weights. On the way back a thread has an element of dx and every SLICES-th row of W.
+// Memory:   x and d lie in shared memory. Each block reads all weights by itself, from the second-level cache: for many
+//           samples a layer with many weights is better off in a kernel of its own.
+
+template <typename X, typename Y>
+__device__ inline void dense(
+    const X& x, const real* __restrict__ weights, const real* bias, const Squash& squash, const Y& y, real* scratch)
+{
+    sum_rows<Y::size, X::size>(
+        scratch,
+        [=](int m, int k) { return weights[m * X::size + k] * x[k]; },
+        [=](int m, real sum) { y[m] = squash(bias ? sum + bias[m] : sum); });
+}
+
+template <int SLICES, typename D, typename X, typename DX>
+__device__ inline void dense_input_gradient(
+    const D& d, const real* __restrict__ weights, const X& x, const Squash& squash, const DX& dx, real* scratch)
+{
+    const int K = DX::size;
+    for (int item = threadIdx.x; item < K * SLICES; item += THREADS) {
+        int k = item % K, slice = item / K;
+        real sum = 0;
+#pragma unroll 16
+        for (int j = 0; j < D::size / SLICES; j++) {
+            int m = j * SLICES + slice;
+            sum += weights[m * K + k] * d[m];
+        }
+        if (slice < D::size % SLICES) {
+            int m = D::size / SLICES * SLICES + slice;
+            sum += weights[m * K + k] * d[m];
+        }
+        scratch[item] = sum;
+    }
+    __syncthreads();
+    for (int k = threadIdx.x; k < K; k += THREADS) {
+        real sum = 0;
+        for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * K + k];
+        dx[k] = sum * squash.derivative(x[k]);
+    }
+}
+
+template <typename X, typename Y>
+__device__ inline void squared_distances(const X& x, const real* __restrict__ prototypes, const Y& y, real* scratch)
+{
+    sum_rows<Y::size, X::size>(
+        scratch,
+        [=](int i, int j) {
+            real difference = x[j] - prototypes[i * X::size + j];
+            return difference * difference;
+        },
+        [=](int i, real sum) { y[i] = sum; });
+}
+
+// blocks[n] = (loss, errors), for each sample is a block here.
+template <int CLASSES, typename X, typename D>
+__device__ inline void rbf_criterion(
+    const X& x, const real* __restrict__ prototypes, const int* labels, const real* scale, const D& d, double* blocks,
+    int n, bool discriminative, real rubbish, const Squash& squash, real* scratch)
+{
+    real *y = scratch + CLASSES * (LANES + 1), *g = y + CLASSES;
+    squared_distances(x, prototypes, Near<CLASSES, 1, 1, 0, 0, 1>{y}, scratch);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, labels[n], discriminative, rubbish);
+        blocks[2 * n] = verdict.loss;
+        blocks[2 * n + 1] = verdict.wrong;
+    }
+    __syncthreads();
+    real total = 0;
+    for (int i = 0; i < CLASSES; i++) total += g[i];
+    for (int j = threadIdx.x; j < X::size; j += THREADS) {
+        real value = x[j], pulled = 0;
+        for (int i = 0; i < CLASSES; i++) pulled += g[i] * prototypes[i * X::size + j];
+        d[j] = scale[0] * squash.derivative(value) * 2 * (value * total - pulled);
+    }
+}
+
+template <typename Z, typename D>
+__device__ inline void cross_entropy(
+    const Z& z, const int* labels, const real* scale, const D& d, double* blocks, int n, real* scratch)
+{
+    int label = labels[n];
+    if (threadIdx.x == 0) {
+        Softmax softmax(z, Z::size);
+        scratch[0] = softmax.largest;
+        scratch[1] = softmax.total;
+        Verdict verdict = softmax.verdict(z, label);
+        blocks[2 * n] = verdict.loss;
+        blocks[2 * n + 1] = verdict.wrong;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < Z::size; i += THREADS) {
+        real p = exp(z[i] - scratch[0]) / scratch[1];
+        d[i] = label < 0 ? real(0) : scale[0] * (i == label ? p - 1 : p);
+    }
+}

@@ -1,0 +1,247 @@
+"""Each primitive as part of a tower: what it wants in shared memory, and the call of its function in kernels/cuda."""
+
+import math
+import types
+
+import numpy as np
+
+THREADS = 512
+"""Threads of a block, as in kernels/cuda/tower.cuh."""
+
+LONGEST_RUN = 14
+"""Neighbours in a row of which one thread keeps the sums in registers."""
+
+LANES = 8
+"""Threads that share a row of a matrix, as in kernels/cuda/tower.cuh."""
+
+MOST_READ = 2**22
+"""Elements that all blocks together may read of a fully connected layer's weights, each block all of them: 16 MB in
+float32 pass through a large GPU's second-level cache in the time that two or three small kernels take to start."""
+
+
+class Step:
+    """Of a primitive with these arguments, by name.
+
+    near: {argument: (rows, columns of zeros around it, length of a row that is read)} of what its function reads from
+    shared memory; scratch: elements of shared memory that it works with; sums: elements that it leaves for
+    ``gradient_sum.cu`` to add up, and targets = [(gradient, where in these sums its own are)].
+    """
+
+    scratch, sums, targets = 0, 0, ()
+    near = types.MappingProxyType({})
+
+    def __init__(self, **named):
+        self.__dict__.update(named)
+
+    def text(self, at):
+        """The call; ``at`` has the C++ expression of every argument, of ``scratch`` and of ``sums``."""
+        raise NotImplementedError
+
+
+class Gather(Step):
+    def text(self, at):
+        height, width = self.images.shape[1:]
+        return (f"gather<{height}, {width}>({at.images}, {at.all_labels}, {at.order}, {at.position}, {at.table}, "
+                f"{at.x}, {at.labels}, n)")  # fmt: skip
+
+
+class _Correlation(Step):
+    """What both ways through a convolution share: sums over all kernels of a map for each element of ``out``."""
+
+    back = False
+
+    def layout(self, out, inner):
+        """run, slices; what is read of ``inner`` and the kernels is near."""
+        (kh, kw), (ph, pw) = self.window.size, self.window.padding
+        maps, height, width, _ = out.shape
+        runs = -(-width // LONGEST_RUN)
+        self.run = -(-width // runs)
+        firsts = [o if not self.back else c for o, c in self.connections.pairs]
+        pairs = max(np.bincount(firsts, minlength=1), default=1)
+        self.slices = max(1, min(THREADS // (maps * height * runs), int(pairs)))
+        if self.slices > 1:
+            self.scratch = self.slices * maps * height * ((width + 1) // 2 * 2 + 1)
+        frame = (0, kw - 1 - pw) if self.back else (ph, pw)
+        self.near = {inner: (*frame, runs * self.run + kw - 1), "weights": (0, 0, 0)}
+        self.constants = f"{kh}, {kw}, {ph}, {pw}, {self.run}, {self.slices}"
+
+    def pairs(self):
+        """first (M + 1,), kernel, other: see ``Pairs`` in kernels/cuda/tower_convolution.cuh."""
+        ends = np.array(self.connections.pairs)[:, :: -1 if self.back else 1]
+        kernel = np.argsort(ends[:, 0], kind="stable")
+        maps = self.connections.inputs if self.back else self.connections.outputs
+        first = np.searchsorted(ends[kernel, 0], np.arange(maps + 1))
+        return [np.ascontiguousarray(a, dtype=np.int32) for a in (first, kernel, ends[kernel, 1])]
+
+
+class Convolution(_Correlation):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.layout(self.y, "x")
+
+    def text(self, at):
+        return (f"convolution<{self.constants}>({at.x}, {at.weights}, {at.pairs(*self.pairs())}, {at.bias}, "
+                f"{squash(self.squash)}, {at.y}, {at.scratch})")  # fmt: skip
+
+
+class ConvolutionInputGradient(_Correlation):
+    back = True
+
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.layout(self.dx, "d")
+
+    def text(self, at):
+        return (f"convolution_input_gradient<{self.constants}>({at.d}, {at.weights}, {at.pairs(*self.pairs())}, "
+                f"{at.x}, {squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
+
+
+class ConvolutionWeightGradient(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        (kh, kw), (ph, pw), height = self.window.size, self.window.padding, self.d.shape[1]
+        pairs = len(self.connections.pairs)
+        each = -(-height // max(1, min(THREADS // (pairs * kh), height)))  # rows of a slice
+        slices, weights = -(-height // each), pairs * kh * kw
+        self.sums = weights + len(self.d)
+        self.scratch = self.sums * slices if slices > 1 else 0
+        self.near = {"x": (ph, pw, 0), "d": (0, 0, 0)}
+        self.targets = [(self.dweights, np.arange(weights)), (self.dbias, weights + np.arange(len(self.d)))]
+        self.constants = f"{kh}, {kw}, {ph}, {pw}, {pairs}, {slices}"
+
+    def text(self, at):
+        outputs, inputs = np.array(self.connections.pairs, np.int32).T
+        return (f"convolution_weight_gradient<{self.constants}>({at.d}, {at.x}, {at.indices('outputs', outputs)}, "
+                f"{at.indices('inputs', inputs)}, {at.sums}, {at.scratch})")  # fmt: skip
+
+
+class Dense(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.scratch, self.near = len(self.y) * (LANES + 1), {"x": (0, 0, 0)}
+
+    def text(self, at):
+        return f"dense({at.x}, {at.weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
+
+
+class DenseInputGradient(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.slices = max(1, min(THREADS // len(self.dx), len(self.d)))
+        self.scratch, self.near = self.slices * len(self.dx), {"d": (0, 0, 0)}
+
+    def text(self, at):
+        return (f"dense_input_gradient<{self.slices}>({at.d}, {at.weights}, {at.x}, {squash(self.squash)}, {at.dx}, "
+                f"{at.scratch})")  # fmt: skip
+
+
+class Subsampling(Step):
+    def text(self, at):
+        size_h, size_w = self.window.size
+        return (f"subsampling<{size_h}, {size_w}>({at.x}, {at.coefficient}, {at.bias}, {squash(self.squash)}, "
+                f"{at.y})")  # fmt: skip
+
+
+class SubsamplingBackward(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        maps, outputs = len(self.d), math.prod(self.d.shape[1:-1])
+        self.lanes = 1
+        while 2 * self.lanes <= min(64, THREADS // maps, outputs):
+            self.lanes *= 2
+        self.sums, self.scratch = 2 * maps, 2 * maps * (self.lanes + 1)
+        self.targets = [(self.dcoefficient, np.arange(maps)), (self.dbias, maps + np.arange(maps))]
+
+    def text(self, at):
+        size_h, size_w = self.window.size
+        return (f"subsampling_backward<{size_h}, {size_w}, {self.lanes}>({at.d}, {at.x}, {at.coefficient}, "
+                f"{squash(self.squash)}, {at.dx}, {at.sums}, {at.scratch})")  # fmt: skip
+
+
+class MaxPool(Step):
+    def text(self, at):
+        return f"max_pool<{_window(self.window)}>({at.x}, {at.y}, {at.winner})"
+
+
+class MaxPoolBackward(Step):
+    def text(self, at):
+        return f"max_pool_backward<{_window(self.window)}>({at.d}, {at.winner}, {at.dx})"
+
+
+class Activation(Step):
+    def text(self, at):
+        return f"activation({at.x}, {_function(self.function)}, {at.y})"
+
+
+class ActivationBackward(Step):
+    def text(self, at):
+        return f"activation_backward({at.d}, {at.y}, {_function(self.function)}, {at.dx})"
+
+
+class SquaredDistances(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.scratch, self.near = len(self.y) * (LANES + 1), {"x": (0, 0, 0)}
+
+    def text(self, at):
+        return f"squared_distances({at.x}, {at.prototypes}, {at.y}, {at.scratch})"
+
+
+class RBFCriterion(Step):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.scratch, self.near = len(self.prototypes) * (LANES + 3), {"x": (0, 0, 0)}
+
+    def text(self, at):
+        discriminative = "false" if self.j is None else "true"
+        return (f"rbf_criterion<{len(self.prototypes)}>({at.x}, {at.prototypes}, {at.labels}, {at.scale}, {at.d}, "
+                f"{at.blocks()}, n, {discriminative}, {at.real('rubbish', self.j or 0)}, {squash(self.squash)}, "
+                f"{at.scratch})")  # fmt: skip
+
+
+class CrossEntropy(Step):
+    scratch = 2
+
+    def text(self, at):
+        return f"cross_entropy({at.z}, {at.labels}, {at.scale}, {at.d}, {at.blocks()}, n, {at.scratch})"
+
+
+def squash(constants):
+    """``Squash`` of kernels/cuda/squash.cuh."""
+    if constants is None:
+        return "Squash{0, 1, 1}"
+    return "Squash{1, " + ", ".join(f"real({float(c)!r})" for c in constants) + "}"
+
+
+def _window(window):
+    return ", ".join(map(str, (*window.size, *window.stride)))
+
+
+def _function(function):
+    name, *constants = function
+    if name == "tanh":
+        return squash(constants)
+    kind = {"sigmoid": "Sigmoid", "relu": "ReLU", "leaky_relu": "LeakyReLU"}[name]
+    return f"{kind}{{{', '.join(f'real({float(c)!r})' for c in constants)}}}"
+
+
+STEPS = {
+    "gather": Gather, "convolution": Convolution, "convolution_input_gradient": ConvolutionInputGradient,
+    "convolution_weight_gradient": ConvolutionWeightGradient, "dense": Dense,
+    "dense_input_gradient": DenseInputGradient, "subsampling": Subsampling,
+    "subsampling_backward": SubsamplingBackward, "max_pool": MaxPool, "max_pool_backward": MaxPoolBackward,
+    "activation": Activation, "activation_backward": ActivationBackward, "squared_distances": SquaredDistances,
+    "rbf_criterion": RBFCriterion, "cross_entropy": CrossEntropy,
+}  # fmt: skip
+
+
+def step(primitive, named):
+    """The primitive as part of a tower, None if it cannot be: too many weights for every block, or a stride."""
+    window, weights = named.get("window"), named.get("weights")
+    if primitive.startswith("convolution"):
+        beyond = any(p >= k for p, k in zip(window.padding, window.size))
+        if window.stride != (1, 1) or beyond:
+            return None
+    if primitive.startswith("dense") and (weights is None or weights.size * named["x"].shape[-1] > MOST_READ):
+        return None
+    return STEPS[primitive](**named) if primitive in STEPS else None

@@ -1,0 +1,316 @@
+"""Towers: runs of primitives that one kernel computes, a block of threads for each sample (kernels/cuda/tower.cuh).
+
+``plan`` finds them by a general rule. A primitive that needs nothing but its own sample, and parameters that every
+block can read by itself, may stand in a tower; a run of two or more of them is one, and where what it keeps in shared
+memory does not fit, its halves may be. Gradients of weights that stand between are put off to the end, for nobody waits
+for them. ``Tower`` lays out the shared memory and writes the kernel: a list of calls of the functions in
+kernels/cuda/tower_*.cuh.
+"""
+
+import inspect
+import itertools
+from types import SimpleNamespace
+
+from minicnn.compiled import primitives
+from minicnn.compiled.tower_steps import THREADS, step
+
+OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
+"""Arguments of primitives whose last axis is the batch."""
+
+WRITTEN = {
+    "gather": ("x", "labels"), "convolution": ("y",), "dense": ("y",), "subsampling": ("y",),
+    "max_pool": ("y", "winner"), "avg_pool": ("y",), "activation": ("y",), "squared_distances": ("y",),
+    "rbf_criterion": ("d",), "cross_entropy": ("d",),
+}  # fmt: skip
+"""Those of them that a primitive writes; any other writes dx, if anything."""
+
+HEADERS = (
+    "common", "squash", "activations", "largest", "criteria", "tower", "tower_maps", "tower_convolution", "tower_dense",
+)  # fmt: skip
+
+NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
+"""Arguments that ``gradient_sum.cu`` and ``step_end.cu`` write."""
+
+TYPES = {"|u1": "unsigned char", "<i4": "int", "<i8": "offset", "<f4": "real", "<f8": "real"}
+
+
+class Call:
+    """A primitive and its arguments."""
+
+    def __init__(self, primitive, arguments):
+        self.primitive, self.arguments = primitive, arguments
+        names = list(inspect.signature(getattr(primitives, primitive)).parameters)[1:]
+        self.named = dict(zip(names, arguments, strict=True))
+        self.samples = [name for name in OF_A_SAMPLE if name in self.named]
+        self.step = step(primitive, self.named)
+
+    def written(self):
+        """Addresses of the arrays of a batch that the primitive writes."""
+        return {address(self.named[n]) for n in self.samples if n in WRITTEN.get(self.primitive, ("dx",))}
+
+    def read(self):
+        return {address(self.named[n]) for n in self.samples} - self.written()
+
+
+def plan(calls, memory):
+    """(units, left out): Towers and Calls in an order that computes what the calls do; and the Towers of two that would
+    need more than ``memory`` bytes of shared memory, whose calls stand among the units one by one."""
+    units, run, later, left_out = [], [], [], []
+
+    def fused(run):
+        if len(run) < 2:
+            return run
+        tower, half = Tower(run, calls), len(run) // 2
+        if tower.bytes <= memory:
+            return [tower]
+        if len(run) == 2:
+            left_out.append(tower)
+            return run
+        return fused(run[:half]) + fused(run[half:])
+
+    def close():
+        units.extend(fused([*run]))
+        run.clear()
+
+    for call in calls:
+        if call.step is not None:
+            run.append(call)
+        elif call.primitive.endswith("_weight_gradient"):
+            later.append(call)
+        else:
+            close()
+            units.append(call)
+    close()
+    units += later
+    towers = [unit for unit in units if type(unit) is Tower]
+    for number, tower in enumerate(towers):
+        if tower.name in {other.name for other in towers[:number]}:
+            tower.name += f"_{number}"
+    others = [unit for unit in units if type(unit) is Call]
+    for tower in towers:
+        tower.shared_with = set().union(*(call.read() | call.written() for call in others))
+    return units, left_out
+
+
+class Tower:
+    """A run of calls as one kernel, ``name``; ``bytes`` of shared memory, and ``text()`` when the plan is made."""
+
+    def __init__(self, run, calls):
+        self.calls, self.steps = list(run), [call.step for call in run]
+        self.name = f"{run[0].primitive}_to_{run[-1].primitive}"
+        self.samples, self.shared_with = run[0].named[run[0].samples[0]].shape[-1], set()
+        self.read_elsewhere = set().union(*(call.read() for call in calls if call not in run))
+        self.read_anywhere = set().union(*(call.read() for call in calls))
+        self._find_buffers()
+        self._lay_out()
+
+    # ------------------------------------------------------------------------------------------ shared memory
+
+    def _find_buffers(self):
+        """What lies in shared memory: arrays that one step hands to another, and those that are read many times."""
+        self.buffers = {}
+        written = {}
+        for number, call in enumerate(self.calls):
+            written.update({place: number for place in call.written()})
+        real = next(call.named[n] for call in self.calls for n in call.samples if call.named[n].dtype.kind == "f").dtype
+        self.itemsize = real.itemsize
+        for number, call in enumerate(self.calls):
+            read = call.read()
+            for name, a in call.named.items():
+                if not _is_array(a) or a.dtype != real:
+                    continue
+                place, frame = address(a), call.step.near.get(name)
+                if frame is None and not (place in written and place in read and name in call.samples):
+                    continue
+                if place not in self.buffers:
+                    start, made_here = written.get(place, number - 1), place in written
+                    self.buffers[place] = Buffer(a, name, number, name in call.samples, start, made_here)
+                self.buffers[place].used(number, frame or (0, 0, 0))
+        for number, call in enumerate(self.calls):
+            for name in call.samples:
+                if address(call.named[name]) in self.buffers:
+                    self.buffers[address(call.named[name])].used(number, as_array=call.named[name])
+        for place, buffer in self.buffers.items():
+            buffer.left = buffer.made_here and self._leaves(place)
+            if buffer.left:
+                buffer.last = max(buffer.last, buffer.first + 1)
+
+    def _leaves(self, place):
+        """Whether an array is wanted outside: somebody else reads it, or nobody does, as what a program is for."""
+        return place in self.read_elsewhere or place not in self.read_anywhere
+
+    def _lay_out(self):
+        """An offset for each buffer, where none that lives at the same time lies: the largest first, each as low as
+        it can."""
+        work = [Scratch(s.scratch, number) for number, s in enumerate(self.steps) if s.scratch]
+        self.scratch = {buffer.first: buffer for buffer in work}
+        placed = []
+        for buffer in sorted([*self.buffers.values(), *work], key=lambda b: -b.size):
+            meets = [b for b in placed if b.first <= buffer.last and buffer.first <= b.last]
+            buffer.offset = min(
+                end for end in [0, *(b.offset + b.size for b in meets)]
+                if all(end + buffer.size <= b.offset or b.offset + b.size <= end for b in meets)
+            )  # fmt: skip
+            placed.append(buffer)
+        self.bytes = self.itemsize * max((b.offset + b.size for b in placed), default=0)
+
+    # -------------------------------------------------------------------------------------------------- text
+
+    def text(self):
+        """(the kernel for ``source``, its arguments): arrays, tables as NumPy arrays, floats, and for partial sums and
+        the criterion's results ("sums", step) and "blocks", which whoever launches it has to make."""
+        self.parameters, self.arguments, self.names, self.variables = [], [], {}, {}
+        stages = [self._stage(number) for number in range(-1, len(self.calls))]
+        stages = [stage for stage in stages if stage]
+        for stage in stages[:-1]:
+            stage.append("__syncthreads();")
+        stages.append(self._leaving(len(self.calls) - 1))
+        variables = [f"auto {name} = {value};" for value, name in self.variables.items()]
+        body = ["DYNAMIC_SHARED(real, room);", "int n = blockIdx.x;", *variables, *itertools.chain(*stages)]
+        lines = [
+            f'extern "C" __global__ void __launch_bounds__({THREADS}, 1) {self.name}(',
+            *(f"    {p}," for p in self.parameters[:-1]), f"    {self.parameters[-1]})", "{",
+            *(f"    {line}" for line in body), "}", "",
+        ]  # fmt: skip
+        return "\n".join(lines), self.arguments
+
+    def _stage(self, number):
+        """What happens between two barriers: step ``number``, and what the steps before and after it need of memory."""
+        lines = self._leaving(number - 1)
+        lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._begun(number) if not b.made_here]
+        lines += [f"{self._near(b)}.clear_frame();" for b in self._begun(number) if b.framed]
+        return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
+
+    def _begun(self, number):
+        return [buffer for buffer in self.buffers.values() if buffer.first == number]
+
+    def _leaving(self, number):
+        """What step ``number`` has made for others, too."""
+        return [f"copy({self._near(b)}, {self._stored(b)});" for b in self._begun(number) if b.left]
+
+    def _at(self, number):
+        """Of step ``number``: the C++ expression of every argument, and of what else its call may name."""
+        call, expressions = self.calls[number], {}
+        for name, a in call.named.items():
+            if not _is_array(a):
+                expressions[name] = "nullptr"
+            elif name in call.samples and name != "labels":
+                near = self.buffers.get(address(a))
+                expressions[name] = self._far(name, a, number) if near is None else self._near(near)
+            elif name in call.step.near:  # a parameter
+                expressions[name] = f"{self._near(self.buffers[address(a)])}.data"
+            elif name not in NOT_IN_A_KERNEL:
+                expressions[name] = self._array(name, a, number)
+
+        def table(name, values):
+            return self._parameter("const int*", name, number, values)
+
+        scratch, sums = self.scratch.get(number), call.step.sums
+        return SimpleNamespace(
+            **expressions, indices=table,
+            pairs=lambda *tables: f"Pairs{{{', '.join(map(table, ('first', 'kernel', 'other'), tables))}}}",
+            real=lambda name, value: self._parameter("real", name, number, float(value)),
+            blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
+            scratch="room" if scratch is None else f"room + {scratch.offset}",
+            sums=sums and f"{self._parameter('real*', 'sums', number, ('sums', number))} + (offset)n * {sums}",
+        )  # fmt: skip
+
+    def _near(self, buffer):
+        return self._variable(f"{buffer.type}{{room + {buffer.offset}}}", f"near_{buffer.name}{buffer.step}")
+
+    def _stored(self, buffer):
+        """Where an array that also lies in shared memory lies in global memory."""
+        return self._far(buffer.name, buffer.array, buffer.step, buffer.is_batch)
+
+    def _far(self, name, a, number, is_batch=True):
+        """This block's sample of a batch's array in global memory, or all of a parameter's."""
+        array, place = self._array(name, a, number), address(a)
+        shape = ", ".join(map(str, shape_of(a) if is_batch else (a.size, 1, 1)))
+        if not is_batch:
+            text = f"sample<{shape}>({array}, 0)"
+        elif place in self.shared_with or place not in self.read_anywhere:
+            text = f"column<{shape}>({array}, n, gridDim.x)"
+        else:
+            text = f"sample<{shape}>({array}, n)"
+        return self._variable(text, f"far_{array}")
+
+    def _array(self, name, a, number):
+        place = address(a)
+        if place not in self.names:
+            kind = TYPES[a.dtype.str]
+            written = any(place in call.written() for call in self.calls)
+            self.names[place] = self._parameter(f"{kind}*" if written else f"const {kind}*", name, number, a)
+        return self.names[place]
+
+    def _parameter(self, kind, name, number, argument):
+        """A parameter of the kernel, called after the first step that names it: x0 is step 0's x. No array is named
+        twice, so no two of them overlap."""
+        restrict = "__restrict__ " if kind.endswith("*") else ""
+        self.parameters.append(f"{kind} {restrict}{name}{number}")
+        self.arguments.append(argument)
+        return f"{name}{number}"
+
+    def _variable(self, value, name):
+        while value not in self.variables and name in self.variables.values():
+            name += "_"  # the same array in another shape
+        return self.variables.setdefault(value, name)
+
+
+def source(texts):
+    """Kernels as one file of CUDA C++."""
+    return "\n".join((*(f'#include "{header}.cuh"' for header in HEADERS), "", *texts))
+
+
+class Scratch:
+    """Shared memory that one step works with."""
+
+    def __init__(self, size, number):
+        self.size, self.first, self.last = size, number, number
+
+
+class Buffer:
+    """An array in shared memory, from step ``first`` on, which makes it or during which it is fetched."""
+
+    def __init__(self, a, name, step, is_batch, first, made_here):
+        self.array, self.name, self.step, self.is_batch = a, name, step, is_batch
+        self.first, self.last, self.made_here, self.left = first, first, made_here, False
+        self.shape = shape_of(a) if is_batch else (a.size, 1, 1)
+        self.frame = 0, 0, 0
+
+    def used(self, number, frame=(0, 0, 0), as_array=None):
+        """A vector for one step may be maps for another, and then is maps."""
+        self.last = max(self.last, number)
+        self.frame = tuple(map(max, self.frame, frame))
+        if as_array is not None and as_array.ndim > self.array.ndim:
+            self.array, self.shape = as_array, shape_of(as_array)
+
+    @property
+    def framed(self):
+        return any(self.frame[:2])
+
+    @property
+    def pitch(self):
+        """From row to row: odd, unless a row is all there is."""
+        return max(self.shape[2] + 2 * self.frame[1], self.frame[2]) | (self.shape[1] > 1)
+
+    @property
+    def size(self):
+        return self.shape[0] * (self.shape[1] + 2 * self.frame[0]) * self.pitch
+
+    @property
+    def type(self):
+        return f"Near<{', '.join(map(str, (*self.shape, *self.frame[:2], self.pitch)))}>"
+
+
+def shape_of(a):
+    """(C, H, W) of a sample; a vector is so many maps of one pixel."""
+    return (*a.shape[:-1], 1, 1)[:3]
+
+
+def address(a):
+    """Where an array begins: views of one array are one."""
+    return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
+
+
+def _is_array(a):
+    return hasattr(a, "dtype") and hasattr(a, "shape")
