@@ -87,7 +87,7 @@ def test_the_tests_run_from_an_unpacked_source_archive(built, tmp_path):
     some = ["tests/network/test_table.py", "tests/test_files.py", "tests/test_project.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *some]
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout
 
 
@@ -117,7 +117,7 @@ def installed(wheel, tmp_path_factory):
 
 def minicnn(*arguments, **how):
     command = [sys.executable, "-m", "minicnn", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300, **how)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=600, **how)
 
 
 def test_a_wheel_trains_in_an_empty_directory_and_says_what_would_help(installed, tmp_path):
@@ -163,5 +163,5 @@ def test_it_works_from_the_wheel_alone(wheel, tmp_path):
     """
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     command = [sys.executable, "-c", f"SITE = {str(tmp_path)!r}\n{code}"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stdout.strip()) == (0, "4000 1000"), done.stderr

@@ -325,6 +325,6 @@ def test_neither_pyplot_nor_a_display_is_needed(tmp_path):
            "assert 'matplotlib.pyplot' not in sys.modules"  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MPLBACKEND")}
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "p.png"], env=environment, capture_output=True,
-                          text=True, timeout=60)  # fmt: skip
+                          text=True, timeout=600)  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert imread(done.stdout.strip()).size

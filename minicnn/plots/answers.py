@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from minicnn.models.prototypes import HEIGHT, WIDTH
-from minicnn.plots.canvas import GREY, INK, ORANGE, bare, named, place, rounded, sheet, symmetric, tiles
+from minicnn.plots.canvas import GREY, INK, ORANGE, Rectangle, bare, named, place, rounded, sheet, symmetric, tiles
 from minicnn.typing import ArrayLike, FilePath
 
 COLUMNS, ROWS = 10, 5

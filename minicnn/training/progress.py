@@ -127,6 +127,7 @@ class Bar:
 
     def __exit__(self, *error):
         if self.bar is not None:
+            self.bar.refresh()  # however short the epoch was, what came of it is seen
             self.bar.close()
 
     def update(self, count, text=None):

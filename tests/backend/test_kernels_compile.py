@@ -14,7 +14,7 @@ WANTED = ("70", "75", "80", "90")  # Volta (gone from CUDA 13), Turing, Ampere, 
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")

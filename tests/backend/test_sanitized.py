@@ -21,7 +21,7 @@ def sanitized(*arguments):
         "PYTHONPATH": os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")]),
     }  # fmt: skip
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="g++ on Linux is needed to run the CUDA kernels on the CPU")

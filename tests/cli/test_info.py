@@ -38,6 +38,6 @@ def test_it_works_without_numba_and_says_what_helps(tmp_path):
     (tmp_path / "numba.py").write_text("raise ModuleNotFoundError('none here', name='numba')")
     paths = os.pathsep.join([str(tmp_path), str(sources.PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "minicnn", "info", "--json"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=120)
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=600)
     found = json.loads(done.stdout)
     assert found["Numba"].startswith("Numba is not installed: pip install ") and found["loops kept"] == "none"

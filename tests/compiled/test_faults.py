@@ -67,7 +67,7 @@ def run(begin):
     def run(code="print(train())", **changes):
         """-> (what SCRIPT and then this print, what they say on stderr)"""
         with begin(code, **changes) as process:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         return output.split(), errors
 
@@ -98,7 +98,7 @@ def test_two_processes_compile_at_once(begin, alone, tmp_path):
     both = [begin("print(train())", NUMBA_CACHE_DIR=tmp_path) for _ in range(2)]
     for process in both:
         with process:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=600)
         assert (process.returncode, output.strip()) == (0, alone), errors
         assert len(errors.splitlines()) == 1 and errors.startswith(COMPILES), errors
 

@@ -61,7 +61,7 @@ def on_a_terminal(environment):
                 pass
             finally:
                 os.close(mine)
-                process.wait(timeout=120)
+                process.wait(timeout=600)
         return process.returncode, shown.decode()
 
     return begin
@@ -77,7 +77,7 @@ def run(start):
     def run_to_the_end(script, *arguments, cwd, **how):
         process = start(script, *arguments, cwd=cwd, **how)
         try:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=600)
         finally:
             process.kill()
         return process.returncode, output, re.sub("^minicnn compiles its loops .*\n", "", errors, flags=re.M)

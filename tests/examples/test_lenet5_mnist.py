@@ -14,6 +14,7 @@ import pytest
 import minicnn as mc
 from minicnn.cli.train import Job
 from minicnn.serialization import save_npz
+from minicnn.training.fingerprint import data_digest
 
 SCRIPT = "lenet5_mnist.py"
 PICTURES = ("learning_curves", "confusion_matrix", "filters_c1", "filters_c3", "feature_maps", "f6_and_prototype",
@@ -195,7 +196,7 @@ def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run,
             time.sleep(0.05)  # into the third epoch
             asked = time.monotonic()
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
             assert time.monotonic() - asked < 10
         finally:
             process.kill()
@@ -224,7 +225,7 @@ def test_ctrl_c_while_loops_are_compiled_ends_as_cleanly_and_at_once(seconds, st
         time.sleep(seconds)  # compiling takes ten
         asked = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
         assert time.monotonic() - asked < 5
     assert process.returncode == 130 and "Traceback" not in errors, errors
 
@@ -238,12 +239,12 @@ def test_the_first_run_says_that_it_compiles_before_it_does_and_the_next_one_doe
     with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
         line = process.stderr.readline()
         waited = time.monotonic() - started
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     assert line.startswith("minicnn compiles its loops for this processor")
     assert waited < (time.monotonic() - started) / 2
     assert process.returncode == 0 and errors == "" and output.startswith("test error: ")
     with start(SCRIPT, *how, cwd=tmp_path, env=kept) as process:
-        assert process.communicate(timeout=120) == (output, "")
+        assert process.communicate(timeout=600) == (output, "")
 
 
 @pytest.mark.skipif(not LOOPS, reason="nothing is compiled without Numba")
@@ -308,7 +309,7 @@ def test_bad_input_is_refused_in_one_line(arguments, status, message, run, tmp_p
     net = mc.Sequential([mc.Linear(2, 2)])
     net.save(tmp_path / "network.npz")
     optimizer, progress = mc.optim.SGD(net.parameters(), 0.1), {"epoch": 0, "batch": 0}
-    task = {"samples": 4000, "batch_size": 64}
+    task = {"samples": 4000, "batch_size": 64, "data": data_digest(net.backend, mc.data.load_sample()[0])}
     mc.training.save_checkpoint(tmp_path / "other_script.npz", net, optimizer, progress, task, {})
     mc.training.save_checkpoint(tmp_path / "other_network.npz", net, optimizer, progress, task, SETTINGS)
     before = sorted(tmp_path.iterdir())

@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "minicnn", "exercises"]
 
 
 def run(*arguments, cwd=None):
-    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, encoding="utf-8", timeout=120)
+    return subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, capture_output=True, encoding="utf-8", timeout=600)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def complaints(outcomes, listed):
 def outcomes(package):
     """{case: (status, words)} of a suite, computed in a process of its own."""
     command = [sys.executable, str(Path(__file__)), package]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}:\n{done.stderr}")
     return {name: tuple(outcome) for name, outcome in json.loads(done.stdout).items()}

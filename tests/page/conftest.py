@@ -38,7 +38,7 @@ def node(tmp_path_factory):
         ordered = dict(sorted(arrays.items(), key=lambda item: str(item[1].dtype)))
         (folder / "given").write_bytes(pack({"tasks": tasks, "tableI": TABLE_I, "pixels": pixels}, ordered))
         command = [program, Path(__file__).with_name("engine.mjs"), copy, folder / "given", folder / "result"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
         result = json.loads((folder / "result").read_text(encoding="utf-8"))
         return {name: np.array(values) for name, values in result.items()}

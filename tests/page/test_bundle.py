@@ -29,7 +29,7 @@ def test_modules_run_in_the_order_of_their_imports_and_keep_their_names_apart(tm
         c="export function $(x) { return 10 * x; }\n",
     )
     (tmp_path / "all.cjs").write_text(bundle(tmp_path, "a.js", {"weights.bin": b"\x00\xff"}), encoding="utf-8")
-    done = subprocess.run([node, tmp_path / "all.cjs"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([node, tmp_path / "all.cjs"], capture_output=True, text=True, timeout=600)
     files = {"weights.bin": base64.b64encode(b"\x00\xff").decode()}
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [2, 1, 20, 10, files]
