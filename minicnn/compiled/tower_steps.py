@@ -28,7 +28,7 @@ class Step:
     """
 
     scratch, sums, targets = 0, 0, ()
-    near = types.MappingProxyType({})
+    near: types.MappingProxyType[str, tuple[int, int, int]] = types.MappingProxyType({})
 
     def __init__(self, **named):
         self.__dict__.update(named)

@@ -128,8 +128,8 @@ def test_what_a_kernel_cannot_take_is_refused_by_name(device):
 
 def test_launches_that_cuda_has_no_room_for_are_refused(device, monkeypatch):
     how = device.xp, "rbf.cu", "rbf_criterion", "float64", (1,), (32, 8), ()
-    with pytest.raises(ValueError, match=r"rbf_criterion: a block needs 48,769 bytes of shared .* has 48,768 left"):
-        kernels.bind(*how, shared=48_769)  # the kernel itself has 32 losses and 32 flags
+    with pytest.raises(ValueError, match=r"rbf_criterion: a block needs 48,641 bytes of shared .* has 48,640 left"):
+        kernels.bind(*how, shared=48_641)  # the kernel itself has 32 losses and 32 counts of errors, float64
     x, y, w = arrays(device, (4, 2), (33, 2), (33, 4))
     form = CudaForm(device, "float32")
     monkeypatch.setattr(kernels, "MAX_BLOCKS_DOWN", 3)
