@@ -11,7 +11,7 @@ from latex2mathml.converter import convert
 import minicnn
 
 DOCS = Path(__file__).parent
-project, release = "minicnn", minicnn.__version__
+project, copyright, release = "minicnn", "the minicnn developers, MIT licence", minicnn.__version__
 html_title = f"minicnn {release}"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
