@@ -24,7 +24,10 @@ def sanitized(*arguments):
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
 
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="g++ on Linux is needed to run the CUDA kernels on the CPU")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(COMPILER is None, reason="g++ on Linux is needed to run the CUDA kernels on the CPU"),
+]
 
 
 def test_the_kernels_touch_nothing_that_is_not_theirs():

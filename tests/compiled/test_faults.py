@@ -18,7 +18,10 @@ import pytest
 from minicnn.compiled.threads import Team
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(find_spec("numba") is None, reason="without Numba nothing is compiled")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("numba") is None, reason="without Numba nothing is compiled"),
+]
 
 SCRIPT = """
 import hashlib, sys, threading

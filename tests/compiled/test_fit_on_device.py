@@ -9,6 +9,8 @@ from minicnn.compiled import prediction
 from minicnn.errors import DeviceError, DivergedError
 from minicnn.training import fit
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 11
 
 

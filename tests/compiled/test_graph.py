@@ -13,6 +13,8 @@ from minicnn.compiled.graph import GraphSteps, graph_obstacle
 from minicnn.compiled.program import Program
 from minicnn.compiled.steps import Steps
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 11
 
 

@@ -9,6 +9,8 @@ from minicnn.compiled.graph_ranks import RankSteps
 from minicnn.ranks import Communicator
 from minicnn.training.stepping import training_steps
 
+pytestmark = pytest.mark.slow
+
 
 class WithItsTwin(Communicator):
     """Rank 0 of 2, whose other rank has the very same samples."""

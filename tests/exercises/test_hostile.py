@@ -175,7 +175,7 @@ def test_a_missing_file_says_where_to_get_it(tmp_path):
 
     verdict = check(EXERCISES[0], tmp_path)
     assert verdict.status == "missing"
-    assert "copy it there again" in verdict.message
+    assert "minicnn exercises --copy brings a new one" in verdict.message
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user whom permissions bind")
