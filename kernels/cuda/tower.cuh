@@ -12,10 +12,8 @@
 //     Far    in global memory. Arrays that only towers touch are (N, C, H, W), so that a block reads and writes
 //            neighbours; those that other kernels read or write are (C, H, W, N).
 //
-// Threads:  THREADS a block. Each function says what one thread computes; where there are more such things than
-//           threads, a thread goes on to every THREADS-th one.
-
-const int THREADS = 512;
+// Threads:  THREADS a block, which the written kernel begins with. Each function says what one thread computes; where
+//           there are more such things than threads, a thread goes on to every THREADS-th one.
 
 template <int C, int H, int W, int FRAME_H, int FRAME_W, int PITCH>
 struct Near {

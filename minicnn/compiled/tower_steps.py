@@ -6,7 +6,7 @@ import types
 import numpy as np
 
 THREADS = 512
-"""Threads of a block, as in kernels/cuda/tower.cuh."""
+"""Threads of a tower's blocks."""
 
 LONGEST_RUN = 14
 """Neighbours in a row of which one thread keeps the sums in registers."""

@@ -258,7 +258,8 @@ class Tower:
 
 def source(texts):
     """Kernels as one file of CUDA C++."""
-    return "\n".join((*(f'#include "{header}.cuh"' for header in HEADERS), "", *texts))
+    headers = (f'#include "{header}.cuh"' for header in HEADERS)
+    return "\n".join((f"const int THREADS = {THREADS};", *headers, "", *texts))
 
 
 class Scratch:

@@ -204,7 +204,8 @@ def epoch_line(record: Record, epochs: int) -> str:
         text += f"  test loss {record['test_loss']:.4f}  test error {record['test_error']:.2%}"
     if "average_test_error" in record:
         text += f" (average: {record['average_test_error']:.2%})"
-    text += f"  {record['seconds']:.1f} s"
+    seconds = record["seconds"]
+    text += f"  {seconds:.1f} s" if seconds >= 1 else f"  {1000 * seconds:.0f} ms"
     if "step_max" in record:
         text += f"  steps {record['step_min']:.1e} to {record['step_max']:.1e}"
     return text

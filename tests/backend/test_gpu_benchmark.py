@@ -40,9 +40,12 @@ def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_pat
     results = json.loads(path.read_text())
     assert results["about"]["device"] == "stand-in"
     assert results["correctness"]["float32"]["error"] < gpu.ROUNDING and results["correctness"]["float64"]["bit_equal"]
-    assert list(results["speed"]["4"]) == ["minicnn, launched", "minicnn, captured"]
+    names = ["minicnn, a kernel a primitive", "minicnn, launched", "minicnn, captured"]
+    assert list(results["speed"]["4"]) == names
+    assert [results["speed"]["4"][name]["kernels_a_step"] for name in names] == [18, 3, 3]
     for numbers in results["speed"]["4"].values():
-        assert numbers["kernels_a_step"] == 3 and numbers["images_per_second"] > 0 and numbers["epoch_images"] == 9
+        assert numbers["images_per_second"] > 0 and numbers["epoch_images"] == 9
+    assert results["evaluation"]["images"] == 6 and results["evaluation"]["milliseconds"] > 0
     assert results["to_99_percent"][0]["accuracy"] <= 1
     assert gpu.table(results) in capsys.readouterr().out
 

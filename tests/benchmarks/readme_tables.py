@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1] / "foreign"))
 sys.path.insert(1, str(Path(__file__).parents[1] / "stress"))
 import error_rates
+import gpu
+import gpu_profile
 import published_runs
 import scaling
 import table as foreign_table
@@ -106,6 +108,9 @@ def summary():
     lines, speeds = lines_of("error_rates.jsonl"), load("train_step.json")
     cores, speeds = speeds["about"]["cores"], speeds["images_per_second"]
     ours = f"minicnn, {cores} thread{'s'[: cores > 1]}"
+    device = load("gpu.json")
+    on_it = [device["speed"]["64"][name]["images_per_second"]
+             for name in ("minicnn, captured", "PyTorch, CUDA graph", "PyTorch eager")]  # fmt: skip
 
     medians = {run: statistics.median(line["test_error"] for line in lines if line["run"] == run)
                for run in dict.fromkeys(line["run"] for line in lines)}  # fmt: skip
@@ -124,6 +129,9 @@ def summary():
         f"| {together['seed']} such networks together | {together['test_error']:.2%} | |",
         row(f"images a second, training in batches of 64, {cores} cores", "LeNet-5 step, batch 64"),
         row(f"images a second, prediction, {cores} cores", "prediction of 10,000 digits"),
+        f"| images a second, training in batches of 64, {device['about']['device']} | {on_it[0]:,.0f}, "
+        f"**{on_it[0] / on_it[1]:.1f} times** as many | {on_it[1]:,.0f} in PyTorch with a CUDA graph, {on_it[2]:,.0f} "
+        "without |",
     ])  # fmt: skip
 
 
@@ -251,6 +259,7 @@ TABLES = {
     "summary": summary, "speed": speed, "errors": errors, "trials": trials, "how it got there": how_it_got_there,
     "steps": steps, "reproduction": reproduction, "paper trials": paper_trials, "first passes": first_passes,
     "eblearn": eblearn, "modern": modern, "foreign": foreign, "page": page, "stress": stress,
+    "gpu": lambda: gpu.table(load("gpu.json")), "gpu profile": lambda: gpu_profile.table(load("gpu_profile.json")),
     "scaling": scaling.measured_table, "scaling model": scaling.model_table, "scaling gpus": scaling.gpu_table,
     "scaling batches": scaling.batches_table,
 }  # fmt: skip
