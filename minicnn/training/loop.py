@@ -23,15 +23,7 @@ from minicnn.training.history import History, Record
 from minicnn.training.places import Places
 from minicnn.training.preparation import Preparation
 from minicnn.training.progress import Bar, Progress, Stop, tell
-from minicnn.training.protocol import (
-    check_config,
-    check_dataset,
-    check_labels,
-    check_loss,
-    check_network,
-    check_optimizer,
-    warn_of_loss,
-)
+from minicnn.training.protocol import check_arguments, warn_of_loss
 from minicnn.training.schema import generator, random_state
 from minicnn.training.stepping import training_steps
 from minicnn.typing import Array, FilePath, Seed
@@ -96,14 +88,7 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
         progress = False
     with communicator.together():
         epochs, batch_size = positive("epochs", epochs), positive("batch_size", batch_size)
-        check_network(network)
-        check_config(config)
-        for name, dataset in (("train", train), ("test", test)):
-            if dataset is not None or name == "train":
-                check_dataset(name, dataset)
-                check_labels(name, dataset, network)
-        check_optimizer(optimizer, network, saved)
-        check_loss(loss, network, train)
+        check_arguments(network, loss, optimizer, train, test, config, saved)
         check_average(average, network)
         if communicator.rank == 0:
             warn_of_loss(loss, network)

@@ -27,6 +27,17 @@ TRIAL = 2
 """Samples that a loss of the user's own is tried on."""
 
 
+def check_arguments(network, loss, optimizer, train, test, config, saved):
+    """What ``fit`` gets and others may have written: each as below."""
+    check_network(network)
+    check_config(config)
+    for name, dataset in [("train", train)] + [("test", test)] * (test is not None):
+        check_dataset(name, dataset)
+        check_labels(name, dataset, network)
+    check_optimizer(optimizer, network, saved)
+    check_loss(loss, network, train)
+
+
 def check_network(network):
     """TypeError unless ``network`` is a Sequential, which alone has a vector of parameters and predicts."""
     if not isinstance(network, Sequential):

@@ -59,12 +59,13 @@ def test_no_kernel_spills_or_crowds_a_multiprocessor(compiled):
 @with_nvrtc
 def test_the_table_of_registers_and_memory_is_true(compiled):
     """tests/benchmarks/kernel_resources.py writes it; another NVRTC may give other registers, and the same one gives a
-    large kernel a few more or less, by what else it has compiled before in the same process."""
+    tower a few more or less from run to run."""
     for (words, numbers), (known_words, known) in zip(each(compiled), each(TABLE["kernels"]), strict=True):
         assert words == known_words
         assert numbers["shared"] == known["shared"], words
         if resources.version() == TABLE["nvrtc"]:
-            assert abs(numbers["registers"] - known["registers"]) <= 8, f"{words}: write the table again"
+            tower = {"registers": pytest.approx(known["registers"], abs=8)} if "_to_" in words else {}
+            assert numbers == {**known, **tower}, f"{words}: write the table again"
 
 
 @with_nvrtc
