@@ -37,8 +37,8 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 def test_its_table_is_of_the_committed_results():
     sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))
-    import readme_tables
+    import tables
 
-    for path in readme_tables.pages():
+    for path in tables.pages():
         text = path.read_text(encoding="utf-8")
-        assert readme_tables.filled(text)[0] == text, f"{path.name}: python tests/benchmarks/readme_tables.py"
+        assert tables.filled(text)[0] == text, f"{path.name}: python tests/benchmarks/tables.py"

@@ -48,7 +48,7 @@ def test_ci_installs_the_versions_of_the_list():
 
 def test_the_page_has_the_numbers():
     page = (ROOT / "docs" / "inside.md").read_text(encoding="utf-8")
-    assert table.table(RESULTS) in page, "python tests/benchmarks/readme_tables.py"
+    assert table.table(RESULTS) in page, "python tests/benchmarks/tables.py"
 
 
 # ------------------------------------------------------------------------------------ what the list and the runner do

@@ -1,6 +1,6 @@
 """Writes the tables of README.md and docs/, between their markers, from what tests/ keeps as results.
 
-    python tests/benchmarks/readme_tables.py
+    python tests/benchmarks/tables.py
 """
 
 import json
