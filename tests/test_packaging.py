@@ -80,6 +80,7 @@ def made(path):
     return any(fnmatch.fnmatch(part, pattern) for part in path.relative_to(ROOT).parts for pattern in MADE)
 
 
+@pytest.mark.slow
 def test_the_tests_run_from_an_unpacked_source_archive(built, tmp_path):
     (path,) = built.glob("*.tar.gz")
     shutil.unpack_archive(path, tmp_path)
@@ -120,6 +121,7 @@ def minicnn(*arguments, **how):
     return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=600, **how)
 
 
+@pytest.mark.slow
 def test_a_wheel_trains_in_an_empty_directory_and_says_what_would_help(installed, tmp_path):
     how = {"cwd": tmp_path, "env": installed}
     done = minicnn("train", "--epochs", 1, "--threads", 1, "--backend", "numpy", **how)
@@ -133,6 +135,7 @@ def test_a_wheel_trains_in_an_empty_directory_and_says_what_would_help(installed
     assert ", installed, " in done.stdout and '[cuda12]\\" or \\"minicnn-lenet5[cuda13]' in done.stdout
 
 
+@pytest.mark.slow
 def test_a_wheel_brings_exercises_lecture_and_page(installed, tmp_path):
     how = {"cwd": tmp_path, "env": installed}
     assert minicnn("exercises", "--only", 1, **how).returncode == 2
@@ -145,6 +148,7 @@ def test_a_wheel_brings_exercises_lecture_and_page(installed, tmp_path):
     assert done.returncode == 0 and (tmp_path / "page" / "weights.bin").exists()
 
 
+@pytest.mark.slow
 def test_it_works_from_the_wheel_alone(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = """if True:

@@ -73,6 +73,7 @@ def test_every_number_of_slices_gives_the_product(device, monkeypatch):
         cuda_cases.assert_agrees(cuda_cases.computed(device, case, "float32"), expected, case, "float32")
 
 
+@pytest.mark.slow
 def test_rows_beyond_the_largest_grid(device, monkeypatch):
     monkeypatch.setattr(kernels, "MAX_BLOCKS_DOWN", 1)
     for case in ("max_pool: overlapping", "max_pool_backward: overlapping", "avg_pool: overlapping",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from quick import rest_slow
 
 import minicnn as mc
 from minicnn.compiled import prediction
@@ -11,8 +12,8 @@ def images(count):
     return np.random.default_rng(0).integers(0, 256, (count, 28, 28)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("count", [256, 300, 1001])
+@pytest.mark.parametrize("dtype", rest_slow(["float32", "float64"]))
+@pytest.mark.parametrize("count", rest_slow([1001, 256, 300]))
 @pytest.mark.parametrize("model", [mc.models.lenet5, mc.models.lenet_modern])
 def test_outputs_are_those_of_the_layers(model, count, dtype):
     pytest.importorskip("numba")

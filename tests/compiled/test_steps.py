@@ -1,7 +1,10 @@
 """The compiled step trains as the layers do, whatever stands in the network."""
 
+import itertools
+
 import numpy as np
 import pytest
+from quick import rest_slow
 from step_networks import NETWORKS, small_network
 from trainings import assert_same_training, batches_of, digits, lenet5
 
@@ -29,7 +32,7 @@ STEPS = {"paper-literal": 5}
 little at once (two trainings layer by layer whose first weights differ by 1e-16 are as far apart)."""
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", rest_slow(RECIPES))
 def test_lenet5_by_every_recipe(name):
     pytest.importorskip("numba")
     recipe, data = RECIPES[name], digits()
@@ -43,7 +46,7 @@ def test_lenet5_in_plain_arrays(monkeypatch):
     assert_same_training(lenet5_by(RECIPES["default"], data), data, 64, 10)
 
 
-@pytest.mark.parametrize("size", [1, 7, 37, 64])
+@pytest.mark.parametrize("size", rest_slow([37, 1, 7, 64]))
 def test_the_modern_variant_with_batches_of_any_size(form, size):
     def make():
         net = mc.models.lenet_modern(rng=0, dtype="float64")
@@ -93,8 +96,7 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss, optimizer", rest_slow(itertools.product(LOSSES, OPTIMIZERS), keep=2))
 def test_criteria_and_optimizers(form, loss, optimizer):
     def make():
         net = small_network()
@@ -103,7 +105,7 @@ def test_criteria_and_optimizers(form, loss, optimizer):
     assert_same_training(make, digits(90), 40, 12)
 
 
-@pytest.mark.parametrize("loss", [mc.losses.RBFLoss(), mc.losses.MAPLoss(3.0), mc.losses.CrossEntropyLoss()])
+@pytest.mark.parametrize("loss", rest_slow([mc.losses.MAPLoss(3.0), mc.losses.RBFLoss(), mc.losses.CrossEntropyLoss()]))
 def test_an_rbf_layer_before_any_criterion(form, loss):
     prototypes = np.sign(np.random.default_rng(0).standard_normal((10, 6)))
 

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from quick import rest_slow
 from step_networks import Centre, Scale, small_network
 from trainings import batches_of, digits, lenet5, weights_after
 
@@ -17,7 +18,7 @@ def with_a_layer_of_ones_own():
 
 
 @pytest.mark.parametrize("make", [lenet5, with_a_layer_of_ones_own])
-@pytest.mark.parametrize("size", [1, 64, 100])
+@pytest.mark.parametrize("size", rest_slow([100, 1, 64]))
 def test_any_number_of_threads_gives_the_same_bits(form, make, size):
     data = digits()
     alone, said_alone = weights_after(1, size, make, data)

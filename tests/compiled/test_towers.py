@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import recorded
 from device_stand_in import Order
+from quick import rest_slow
 from recorded import HOPPER, calls, lenet_units
 
 import minicnn as mc
@@ -142,7 +143,7 @@ def gradients(device, make, loss, samples, counting, dtype="float64", numpy=Fals
     return device.to_numpy(gradient), device.to_numpy(form.blocks).sum(axis=0)
 
 
-@pytest.mark.parametrize("samples, counting", [(1, 1), (5, 3)])
+@pytest.mark.parametrize("samples, counting", rest_slow([(5, 3), (1, 1)]))
 @pytest.mark.parametrize("make, loss", [
     (odd, mc.losses.CrossEntropyLoss()), (mc.models.lenet5, mc.losses.MAPLoss(2.0)),
 ])  # fmt: skip
@@ -158,6 +159,7 @@ def test_a_step_with_towers_is_the_step_of_the_plain_primitives(device, monkeypa
         np.testing.assert_array_equal(again, got, err_msg="threads race")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_device_without_the_memory_takes_the_general_path_and_says_so_once(device, monkeypatch, caplog, dtype):
     with_towers, _ = gradients(device, mc.models.lenet5, mc.losses.MAPLoss(), 3, 3, dtype)
@@ -182,6 +184,7 @@ def test_more_shared_memory_than_every_gpu_has_is_asked_for(device):
     assert tower.name in device.xp.launched
 
 
+@pytest.mark.slow
 def test_a_missing_barrier_in_a_tower_is_a_race(device, monkeypatch):
     source = towers.source
     for number in range(4):

@@ -67,7 +67,7 @@ def test_output_to_a_file_has_a_line_an_epoch_and_no_bar(trained):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
-@pytest.mark.parametrize("recipe", ["default", "paper"])
+@pytest.mark.parametrize("recipe", ["default", pytest.param("paper", marks=pytest.mark.slow)])
 def test_a_terminal_of_80_columns_shows_all_of_the_bar_and_keeps_a_line_an_epoch(recipe, on_a_terminal, tmp_path):
     how = "--epochs", 2, "--recipe", recipe, "--output", "out", "--threads", 1
     status, shown = on_a_terminal(80, SCRIPT, *how, cwd=tmp_path)
@@ -133,6 +133,7 @@ def test_resuming_a_complete_run_says_so(trained, run, tmp_path):
     assert re.search(r"test error: .*", output).group() == re.search(r"test error: .*", trained[2]).group()
 
 
+@pytest.mark.slow
 def test_the_papers_recipe_and_distortions(run, tmp_path):
     how = "--recipe", "paper", "--distort", "--epochs", 2, "--output", "out"
     status, output, _ = run(SCRIPT, *how, cwd=tmp_path)
@@ -186,7 +187,7 @@ def test_without_matplotlib_only_the_pictures_are_missing(run, environment, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [2, pytest.param(1, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_cleanly_and_the_run_goes_on_from_there(threads, start, run, tmp_path):
     with open(tmp_path / "errors", "w+", encoding="utf-8") as errors:
         process = start(SCRIPT, "--epochs", 1000, "--threads", threads, "--output", "out", cwd=tmp_path, stderr=errors)

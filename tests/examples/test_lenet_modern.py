@@ -3,9 +3,12 @@
 import json
 import re
 
+import pytest
+
 SCRIPT = "lenet_modern.py"
 
 
+@pytest.mark.slow
 def test_the_two_line_formats(run, tmp_path):
     status, output, errors = run(SCRIPT, "--epochs", 2, "--history", "h.jsonl", cwd=tmp_path)
     assert (status, errors) == (0, "")

@@ -24,6 +24,7 @@ def version(package):
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", table.SUITES)
 def test_every_case_passes_but_those_on_the_list(package, summary):
     listed = table.refusals()[package]

@@ -48,6 +48,7 @@ def test_the_optimizer_is_as_before_after_the_block_and_after_an_error():
     assert "step" not in vars(optimizer)
 
 
+@pytest.mark.slow
 def test_training_is_bit_equal_with_and_without():
     rng = np.random.default_rng(0)
     train = mc.data.Dataset(rng.integers(0, 256, (40, 28, 28), dtype=np.uint8), np.arange(40) % 10)

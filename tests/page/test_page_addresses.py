@@ -29,6 +29,7 @@ NONSENSE = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hash", NONSENSE)
 def test_an_address_that_makes_no_sense_shows_the_page(page, hash):
     page.open(at=f"#{hash}")

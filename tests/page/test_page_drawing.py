@@ -36,6 +36,7 @@ def test_what_the_page_shows_is_what_minicnn_computes(page, shipped, digits):
     assert np.array_equal(orange.ravel(), shipped["F6 squash"].y[:, 0] > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(0, 30, 7))
 def test_sloppy_digits_drawn_by_pointer_in_any_size_are_read(page, number):
     digit, _, lines = sloppy.thirty()[number]

@@ -84,13 +84,13 @@ def assert_close(case, ranks):
         np.testing.assert_allclose([r["train_loss"] for r in history], [r["train_loss"] for r in records], rtol=1e-5)
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_two_and_four_ranks_give_the_same_bits(case, ranks):
     assert_same_bits(case, ranks)
 
 
 @pytest.mark.parametrize("case", PLAIN)
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_same_bits_without_numba(plain, case, ranks):
     assert_same_bits(PLAIN[case], ranks)
 

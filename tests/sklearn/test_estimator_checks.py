@@ -21,6 +21,7 @@ def exceptions(estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.slow
 @parametrize_with_checks([LeNet5Classifier(epochs=6, batch_size=8)], expected_failed_checks=exceptions)
 def test_it_is_an_estimator(estimator, check):
     check(estimator)
