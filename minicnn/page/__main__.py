@@ -19,6 +19,7 @@ from minicnn.data import NAMES
 from minicnn.errors import MinicnnError
 from minicnn.page.export import export
 from minicnn.page.serve import Server
+from minicnn.terminal import fitted
 
 PORT = 8098
 
@@ -33,7 +34,7 @@ def main(arguments=None, prog="python -m minicnn.page"):
             export(folder, args.network, args.data)
             return show(folder, args)
     except (MinicnnError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
         return 1
 
 
