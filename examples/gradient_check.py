@@ -5,16 +5,20 @@ Exit status 0 if everything right is found right and everything wrong is found w
 
 import argparse
 import sys
+import textwrap
 
 import numpy as np
 
 import minicnn as mc
+from minicnn.cli.help import Paragraphs
 from minicnn.gradcheck.report import table
+from minicnn.terminal import WIDTH
 
 EXPLANATION = """\
-Every parameter and input is moved up and down by a small step: does L = sum(y * dy) follow the gradient? And once
-more at other parameters, after a forward with another x: does it still?
-The largest error of each array is relative to the larger of both values, or to 1/1000 of the array's largest, or
+Every parameter and input is moved up and down by a small step: does
+L = sum(y * dy) follow the gradient? And once more at other parameters, after a
+forward with another x: does it still? The error is the largest of each array,
+relative to the larger of both values, or to 1/1000 of the array's largest, or
 to what the rounding of L leaves visible, if that is more."""
 
 
@@ -44,7 +48,7 @@ class ForgetsTheWeight(mc.LayerNorm):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=Paragraphs)
     parser.add_argument("--seed", type=int, default=0, help="of weights and inputs (default: %(default)s)")
     parser.add_argument("--samples", type=int, default=200, metavar="K",
                         help="elements checked of each array of the networks (default: %(default)s)")  # fmt: skip
@@ -61,7 +65,7 @@ def main():
         print(f"\n{heading}\n", *table(found), sep="\n")
         for name, report in found:
             for remark in report.remarks():
-                print(f"{name}, {remark}")
+                print(broken(f"{name.strip()}, {remark}"))
         reports += [report for _, report in found]
     failed = [report for report in reports if not report]
     worst = max(report.error for report in reports)
@@ -129,13 +133,19 @@ def networks(rng, samples):
 def catch(layer, expected, rng):
     """Check a wrong layer and print the report; True if exactly the array that is wrong was found."""
     report = mc.gradcheck(layer, rng.standard_normal((4, 3)))
-    print(f"\n{type(layer).__name__}: {type(layer).__doc__}\n\n{report}")
+    print(broken(f"\n{type(layer).__name__}: {type(layer).__doc__}\n\n{report}"))
     if [array.name for array in report.failed] != [expected]:
         print(f"NOT CAUGHT: {expected} is wrong, and nothing else")
         return False
     wrong = report[expected]
     print(f"caught: {expected}{list(wrong.index)} should be {wrong.numeric:.6f}, backward said {wrong.analytic:.6f}")
     return True
+
+
+def broken(text):
+    """``text`` with its long lines, which are sentences, broken between words."""
+    how = {"subsequent_indent": "    ", "break_on_hyphens": False}
+    return "\n".join(textwrap.fill(line, WIDTH, **how) if len(line) > WIDTH else line for line in text.split("\n"))
 
 
 if __name__ == "__main__":

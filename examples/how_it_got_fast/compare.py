@@ -61,7 +61,7 @@ def main():
         first = y if first is None else first
         error = np.abs(y[: len(first)] - first).max() / np.abs(first).max()
         speed = images_a_second(run, samples)
-        print(f"{name:18} {speed:12,.0f} images a second   differs from the first by {error:.0e}", flush=True)
+        print(f"{name:17} {speed:12,.0f} images a second   differs from the first by {error:.0e}", flush=True)
 
 
 if __name__ == "__main__":

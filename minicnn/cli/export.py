@@ -12,6 +12,7 @@ from minicnn.data.classes import DIGITS
 from minicnn.files import atomic_write
 from minicnn.models.lenet5 import INPUT_SHAPE as LENET5_SHAPE
 from minicnn.models.lenet_modern import INPUT_SHAPE as MODERN_SHAPE
+from minicnn.terminal import fitted
 
 ABOUT = """Write a trained network to FILE, for other programs:
 
@@ -47,7 +48,7 @@ def main(arguments=None, prog="python -m minicnn export"):
     try:
         WRITERS[args.file.suffix](network(args.model, args.network), args)
     except ImportError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
         return 1
     print(f"written: {args.file}")
     return 0

@@ -50,7 +50,8 @@ class Published:
 
     name: as it is asked for; title: as it is called; mirrors: addresses, each with a / at its end; files: training
     images and labels, test images and labels; subfolder: of the cache. archive: what its files must be taken from.
-    transposed: whether rows and columns of its images are exchanged; first_label: the number of its first class.
+    transposed: whether rows and columns of its images are exchanged; first_label: the number of its first class;
+    authors: whose it is, and their licence.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Published:
     archive: Archive | None = None
     transposed: bool = False
     first_label: int = 0
+    authors: str = ""
 
 
 def _mnists(shapes, digests, archived=True):
@@ -84,6 +86,7 @@ MNIST = Published(
         "sha256:0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ), archived=False),
+    authors="LeCun, Cortes, Burges; CC BY-SA 3.0",
 )  # fmt: skip
 
 FASHION_MNIST = Published(
@@ -98,7 +101,7 @@ FASHION_MNIST = Published(
         "sha256:346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
         "sha256:67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     )),
-    subfolder="fashion-mnist",
+    subfolder="fashion-mnist", authors="Zalando; MIT",
 )  # fmt: skip
 
 KMNIST = Published(
@@ -110,7 +113,7 @@ KMNIST = Published(
         "sha256:edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
         "sha256:20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
     )),
-    subfolder="kmnist",
+    subfolder="kmnist", authors="ROIS-DS Center for Open Data in the Humanities; CC BY-SA 4.0",
 )  # fmt: skip
 
 QMNIST = Published(
@@ -124,7 +127,7 @@ QMNIST = Published(
         File("qmnist-test-labels-idx2-int", (60_000, 8),
              "sha256:9fbcbe594c3766fdf4f0b15c5165dc0d1e57ac604e01422608bb72c906030d06", element=4),
     ),
-    subfolder="qmnist",
+    subfolder="qmnist", authors="Facebook; BSD",
 )  # fmt: skip
 
 EMNIST_ARCHIVE = Archive(
@@ -143,6 +146,7 @@ def _emnist(part, classes, training, test, first_label=0):
         ("https://biometrics.nist.gov/cs_links/EMNIST/", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"),
         tuple(File(name, shape) for name, shape in zip(names, shapes)),
         subfolder="emnist", archive=EMNIST_ARCHIVE, transposed=True, first_label=first_label,
+        authors="Cohen, Afshar, Tapson, van Schaik",
     )  # fmt: skip
 
 

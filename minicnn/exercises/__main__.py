@@ -75,8 +75,8 @@ def report(args, exercises):
     """Check every student's folder within FOLDER, and write a line for each."""
     folders = students(args.folder) if args.folder is not None and args.folder.is_dir() else []
     if not folders:
-        print(f"--report needs FOLDER with a folder for each student in it, each with {EXERCISES[0].file} and the "
-              f"others; {args.folder} has none.", file=sys.stderr)  # fmt: skip
+        complain(f"--report needs FOLDER with a folder for each student in it, each with {EXERCISES[0].file} and the "
+                 f"others; {args.folder} has none.")  # fmt: skip
         return 2
     verdicts = {}
     for folder in folders:
@@ -94,21 +94,25 @@ def find(given, prog):
     """The folder to check, or None, having said on stderr what to do."""
     if given is not None:
         if not given.is_dir():
-            print(f"There is no folder {given}. Give the folder that holds {EXERCISES[0].file} and the others.",
-                  file=sys.stderr)  # fmt: skip
+            complain(f"There is no folder {given}. Give the folder that holds {EXERCISES[0].file} and the others.")
             return None
         if not any((given / e.file).exists() for e in EXERCISES):
-            print(f"{given} holds none of the exercises ({EXERCISES[0].file} to {EXERCISES[-1].file}). Give another "
-                  f"folder, or copy them out of the package first:\n    {prog} --copy", file=sys.stderr)  # fmt: skip
+            complain(f"{given} holds none of the exercises ({EXERCISES[0].file} to {EXERCISES[-1].file}). Give another "
+                     f"folder, or copy them out of the package first:\n    {prog} --copy")  # fmt: skip
             return None
         return given
     checkout = sources.checkout()
     for candidate in (Path(), HOME, *([checkout / HOME] if checkout else [])):
         if any((candidate / e.file).exists() for e in EXERCISES):
             return candidate
-    print(f"Found no exercises here, nor in {HOME}. They come with minicnn; to copy them to {EXAMPLES}:\n"
-          f"    {prog} --copy", file=sys.stderr)  # fmt: skip
+    complain(f"Found no exercises here, nor in {HOME}. They come with minicnn; to copy them to {EXAMPLES}:\n"
+             f"    {prog} --copy")  # fmt: skip
     return None
+
+
+def complain(text):
+    """Say what is wrong, on stderr."""
+    print(fitted(text, sys.stderr), file=sys.stderr)
 
 
 def parse(arguments, prog):

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from minicnn.terminal import WIDTH
+
 
 @dataclass(frozen=True)
 class ArrayCheck:
@@ -101,28 +103,51 @@ class Report:
 def table(reports: Sequence[tuple[str, Report]]) -> list[str]:
     """Lines of a table that shows several reports: [(what to call it, Report), ...] -> list of str.
 
-    One line an array: its largest relative error, where it sits, and both values there.
+    One line an array: its largest relative error, where it sits, and both values there. A table that were wider than
+    WIDTH has place and values below the line, and of arrays that did not pass only.
     """
-    named = any(name for name, _ in reports)
-    head = ("", "array", "shape", "checked", "largest error", "at", "backward says", "differences say", "")
-    rows: list[tuple[str, ...]] = [head]
-    for name, report in reports:
-        for array in report.arrays:
-            rows.append((name, *_cells(array)))
-            name = ""
-    columns = range(0 if named else 1, len(rows[0]))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    left = (0, 1, 2, 5, 8)
-    texts = []
-    for row in rows:
-        cells = [row[i].ljust(widths[i]) if i in left else row[i].rjust(widths[i]) for i in columns]
-        texts.append("  ".join(cells).rstrip())
-    return [texts[0], "-" * max(map(len, texts)), *texts[1:]]
+    arrays = [(name if first else "", array) for name, report in reports
+              for first, array in zip([True] + [False] * len(report.arrays), report.arrays)]  # fmt: skip
+    columns = {
+        "": [name for name, _ in arrays], "array": [array.name for _, array in arrays],
+        "shape": [str(array.shape) for _, array in arrays], "checked": [_checked(array) for _, array in arrays],
+        "error": [f"{array.error:.1e}" if array.index is not None else "" for _, array in arrays],
+    }  # fmt: skip
+    places = {
+        "at": [str(array.index) if array.index is not None else "" for _, array in arrays],
+        "backward": [_value(array.analytic) for _, array in arrays],
+        "differences": [_value(array.numeric) for _, array in arrays],
+    }  # fmt: skip
+    verdicts = {" ": [array.verdict for _, array in arrays]}
+    if not any(columns[""]):
+        del columns[""]
+    texts = _lines({**columns, **places, **verdicts})
+    if max(map(len, texts)) > WIDTH:
+        texts = _lines({**columns, **verdicts})
+        indent = " " * (texts[0].index("array") + 2)
+        for place, (_, array) in enumerate(arrays, 1):
+            if array.index is not None and not array.passed:
+                at, backward, differences = (column[place - 1] for column in places.values())
+                texts[place] += f"\n{indent}at {at}: backward {backward}, differences {differences}"
+    return [texts[0], "-" * max(len(line) for text in texts for line in text.split("\n")), *texts[1:]]
 
 
-def _cells(array: ArrayCheck) -> tuple[str, ...]:
-    checked = f"{array.checked:,}" if array.checked == array.size else f"{array.checked:,} of {array.size:,}"
-    if array.index is None:
-        return array.name, str(array.shape), checked, "", "", "", "", array.verdict
-    values = f"{array.analytic:.9g}", f"{array.numeric:.9g}"
-    return array.name, str(array.shape), checked, f"{array.error:.1e}", str(array.index), *values, array.verdict
+NUMBERS = ("checked", "error", "backward", "differences")
+"""Columns that end where their heads end; the others begin there."""
+
+
+def _lines(columns: dict[str, list[str]]) -> list[str]:
+    """The head and the rows of a table."""
+    cells = []
+    for head, column in columns.items():
+        wide = max(map(len, [head, *column]))
+        cells.append([text.rjust(wide) if head in NUMBERS else text.ljust(wide) for text in (head, *column)])
+    return ["  ".join(row).rstrip() for row in zip(*cells)]
+
+
+def _checked(array: ArrayCheck) -> str:
+    return f"{array.checked:,}" if array.checked == array.size else f"{array.checked:,} of {array.size:,}"
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.8g}"

@@ -1,5 +1,7 @@
 """Draw a digit and watch LeNet-5 read it: a page that needs no server, opened in the browser.
 
+A network of other classes, as minicnn train --data makes them, is shown with its own; --data brings images of them.
+
 Without --export it is written to a temporary folder and served on this machine alone; Ctrl-C ends that. With --export
 it is written to a folder, to be opened as it lies there or put on any web host.
 """
@@ -13,9 +15,11 @@ import webbrowser
 
 from minicnn.cli import ends
 from minicnn.cli.help import Paragraphs
+from minicnn.data import NAMES
 from minicnn.errors import MinicnnError
 from minicnn.page.export import export
 from minicnn.page.serve import Server
+from minicnn.terminal import fitted
 
 PORT = 8098
 
@@ -24,13 +28,13 @@ def main(arguments=None, prog="python -m minicnn.page"):
     args = parse(arguments, prog)
     try:
         if args.export:
-            print(f"written: {export(args.export, args.network)}")
+            print(f"written: {export(args.export, args.network, args.data)}")
             return 0
         with tempfile.TemporaryDirectory(prefix="minicnn-page-") as folder:
-            export(folder, args.network)
+            export(folder, args.network, args.data)
             return show(folder, args)
     except (MinicnnError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr)
         return 1
 
 
@@ -68,6 +72,9 @@ def parse(arguments, prog):
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, formatter_class=Paragraphs)
     parser.add_argument("--network", metavar="FILE", help="LeNet-5's weights, a file that net.save or training wrote, "
                         "such as runs/lenet5/checkpoint.npz (default: those that come with minicnn)")  # fmt: skip
+    parser.add_argument("--data", metavar="NAME|DIR", help="images to take, to train on and to see misread, of the "
+                        f"network's classes: {', '.join(NAMES)}, or a directory (default: MNIST's digits if it reads "
+                        "digits, else none)")  # fmt: skip
     parser.add_argument("--export", metavar="DIR", help="only write the page, to this folder")
     parser.add_argument("--port", type=port_number, help=f"0 takes a free one (default: {PORT}, or a free one)")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")

@@ -44,7 +44,7 @@ window.shifts = 0;
 new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts += e.value; })
   .observe({ type: "layout-shift", buffered: true });
 const look = () => {
-  const digit = document.getElementById("answer-digit");
+  const digit = document.getElementById("answer-class");
   if (digit && /\\d/.test(digit.textContent)) {
     requestAnimationFrame(() => {
       const channel = new MessageChannel();

@@ -9,3 +9,4 @@ def test_it_agrees_with_every_layer_and_names_the_wrong_ones(run, tmp_path):
     assert "ForgetsTheTranspose" in wrong and "caught: x[" in wrong
     assert "AveragesTheBatch" in wrong and "caught: weight[" in wrong
     assert "NOT CAUGHT" not in wrong
+    assert max(map(len, output.splitlines())) <= 80

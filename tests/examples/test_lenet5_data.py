@@ -45,7 +45,7 @@ def test_many_classes_are_told_by_what_was_confused(letters):
     told = output[output.index("what the test images of signs are taken for") :]
     assert re.search(r"^  ([A-Z] for [A-Z]: \d+ of 5|nothing else)$", told, re.M)
     assert all(re.search(rf"  {name} +\d+\.\d%", told) for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    assert max(map(len, told[: told.index("test error")].splitlines())) <= 100
+    assert max(map(len, told[: told.index("test error")].splitlines())) <= 80
 
 
 def test_its_checkpoint_knows_the_letters_and_goes_on_with_no_other_data(letters, run):

@@ -1,6 +1,7 @@
 """Headless Chromium, and the page as a person uses it."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = {
     "projector": (1920, 1080), "laptop": (1366, 768), "tablet": (1024, 768), "upright": (768, 1024),
     "phone": (390, 844), "narrow": (320, 640), "4K": (3840, 2160),
@@ -79,7 +81,7 @@ class Page:
 
     def answer(self):
         """The digit in giant type, without a sign of doubt."""
-        return self.text("answer-digit").rstrip("?")
+        return self.text("answer-class").rstrip("?")
 
     def frame(self):
         """Two frames: whatever was waiting has been painted."""
@@ -119,6 +121,19 @@ class Page:
     def point(self, element):
         ActionChains(self.chromium, duration=1).move_to_element(element).perform()
         self.frame()
+
+    def violations(self):
+        """[(impact, rule, where)] of what axe-core finds serious or worse; the test is skipped where it is missing."""
+        if not AXE.is_file():
+            pytest.skip("axe-core is not installed: npm ci --prefix tests/page")
+        self.command("Page.setBypassCSP", enabled=True)
+        self.script(AXE.read_text(encoding="utf-8"))
+        found = self.chromium.execute_async_script(
+            "const done = arguments[0]; axe.run(document).then(r => done(r.violations.map(v => [v.impact, v.id, "
+            "v.nodes.map(n => n.html.slice(0, 120))])))"
+        )
+        self.command("Page.setBypassCSP", enabled=False)
+        return [each for each in found if each[0] in ("serious", "critical")]
 
     def complaints(self):
         return [entry["message"] for entry in self.chromium.get_log("browser")]

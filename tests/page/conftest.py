@@ -5,13 +5,17 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import minicnn as mc
 from minicnn.models.lenet5 import TABLE_I
+from minicnn.models.prototypes import characters
 from minicnn.page.arrays import pack
 from minicnn.page.export import export
 from minicnn.page.serve import Server
@@ -63,15 +67,64 @@ def exported(tmp_path_factory):
     return export(tmp_path_factory.mktemp("page")).parent
 
 
-@pytest.fixture(scope="session")
-def served(exported):
-    """The exported page's address, under a path of its own."""
+@contextmanager
+def serving(exported):
+    """The address of an exported page, under a path of its own."""
     with Server(exported.parent) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.02])
         thread.start()
-        yield f"{server.url}{exported.name}/"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"{server.url}{exported.name}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def served(exported):
+    """The address of the page that comes with minicnn."""
+    with serving(exported) as address:
+        yield address
+
+
+NETWORKS = {
+    "letters": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "ascii": tuple(characters()),
+    "clothes": ("Ankle boot", "Bag", "Coat", "Dress", "T-shirt"),
+}  # fmt: skip
+"""Classes other than the ten digits: many with images, as many as there are drawings, and such as have codes."""
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory):
+    """others(name) -> (network, folder of its page): one of NETWORKS, with random weights; ascii has no images."""
+
+    @cache
+    def exported(name):
+        folder, classes = tmp_path_factory.mktemp(name), NETWORKS[name]
+        rng = np.random.default_rng(len(classes))
+        net = mc.models.lenet5(classes, init=mc.initialisers.uniform_fan_in, rng=rng)
+        net.save(folder / "network.npz")
+        for each in classes if name != "ascii" else ():
+            for place in (f"train/{each}/1", f"train/{each}/2", f"test/{each}/1"):
+                picture = folder / name / f"{place}.png"
+                picture.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(np.pad(rng.integers(0, 256, (20, 20), dtype=np.uint8), 4)).save(picture)
+        data = None if name == "ascii" else folder / name
+        return net, export(folder / "page", folder / "network.npz", data).parent
+
+    return exported
+
+
+@pytest.fixture(params=[name if name == "letters" else pytest.param(name, marks=pytest.mark.slow) for name in NETWORKS])
+def other(request, others, chromium):
+    """(name, network, page) of each of them."""
+    import browser
+
+    net, exported = others(request.param)
+    with serving(exported) as address:
+        page = browser.Page(chromium, address).open()
+        yield request.param, net, page
+        assert page.complaints() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """``python examples/draw_digit.py`` from start to Ctrl-C, and what it writes."""
 
+import gzip
 import re
 import signal
 import socket
@@ -120,11 +121,44 @@ def test_a_network_that_is_none_writes_nothing(tmp_path, capsys):
     broken = mc.models.lenet5(rng=0)
     broken.vector.values[3] = np.nan
     broken.save(tmp_path / "broken.npz")
-    mc.models.lenet5("ABC", rng=0).save(tmp_path / "letters.npz")
-    complaints = {"modern.npz": "of another architecture", "broken.npz": "not finite", "none.npz": "no such file",
-                  "letters.npz": "tells 3 classes apart (A, B, C); the page is made for the ten"}  # fmt: skip
+    complaints = {"modern.npz": "of another architecture", "broken.npz": "not finite", "none.npz": "no such file"}
     for name, words in complaints.items():
         assert command.main(["--network", str(tmp_path / name), "--export", str(tmp_path / "page")]) == 1
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_network_of_other_classes_comes_with_their_names_and_images(others):
+    net, page = others("letters")
+    facts, arrays = unpack((page / "weights.bin").read_bytes())
+    assert facts["classes"] == list(net.classes) and facts["noun"] == "letter" and facts["drawn"]
+    assert np.array_equal(arrays["prototypes"], net["output"].prototypes)
+    assert facts["counts"]["output"] == [0, 84 * 26]
+    assert facts["samples"] == {"title": "letters", "authors": None, "perClass": [2, 1], "misread": True}
+    _, arrays = unpack(gzip.decompress((page / "samples.bin").read_bytes()))
+    assert arrays["training_labels"].tolist() == 2 * list(range(26)) and len(arrays["testing_images"]) == 26
+    _, wrong = unpack(gzip.decompress((page / "misread.bin").read_bytes()))
+    assert (net.predict(wrong["images"]) != wrong["labels"]).all() and len(wrong["images"]) > 10
+    assert "<title>LeNet-5 reads a letter</title>" in (page / "index.html").read_text(encoding="utf-8")
+
+
+def test_data_that_does_not_go_with_the_network_writes_nothing(others, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+
+    def directory(name, images, labels):
+        (tmp_path / name).mkdir()
+        for part in ("train", "test"):
+            mc.data.write_idx(tmp_path / name / f"{part}-images.idx", images)
+            mc.data.write_idx(tmp_path / name / f"{part}-labels.idx", labels)
+
+    labels = np.arange(20, dtype=np.uint8) % 10
+    directory("small", rng.integers(0, 256, (20, 8, 8), dtype=np.uint8), labels)
+    directory("nine", rng.integers(0, 256, (20, 28, 28), dtype=np.uint8), labels // 2)
+    directory("many", rng.integers(0, 256, (20, 28, 28), dtype=np.uint8), labels + 10)
+    complaints = {"small": "has images of 8x8 pixels; the page draws 28x28", "nine": "has no image of 5, 6, 7, 8, 9",
+                  "many": "shows 20 classes (0, 1, 2, ..., 19), but the network tells 10 apart"}  # fmt: skip
+    for name, words in complaints.items():
+        assert command.main(["--data", str(tmp_path / name), "--export", str(tmp_path / "page")]) == 1
         assert words in capsys.readouterr().err
     assert not (tmp_path / "page").exists()
 

@@ -23,6 +23,8 @@ def agree(found, expected, tolerance=TOLERANCE):
     assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
 
 
+CLOTHES = mc.data.catalogue.SETS["fashion-mnist"].classes
+
 LAYERS = {
     "one map": ("Conv2d", [1, 6, 5], lambda rng: mc.Conv2d(1, 6, 5, rng=rng), (1, 32, 32)),
     "Table I": ("Conv2d", [6, 16, 5, TABLE_I], lambda rng: mc.Conv2d(6, 16, 5, connections=TABLE_I, rng=rng),
@@ -35,6 +37,7 @@ LAYERS = {
     "squash": ("ScaledTanh", [], lambda rng: mc.ScaledTanh(), (16, 5, 5)),
     "flatten": ("Flatten", [], lambda rng: mc.Flatten(), (120, 1, 1)),
     "rbf": ("RBF", ["prototypes"], lambda rng: mc.models.lenet5(rng=0)["output"], (84,)),
+    "rbf of codes": ("RBF", ["codes"], lambda rng: mc.models.lenet5(CLOTHES, rng=0)["output"], (84,)),
 }  # fmt: skip
 
 
@@ -48,6 +51,7 @@ def test_every_layer_forward_and_backward(node, name, tmp_path):
     dy = rng.standard_normal(y.shape).astype("float32")
     dx = layer.backward(dy)
     arrays = {f"{name}.x": x[..., 0], f"{name}.dy": dy[..., 0]}
+    arrays |= {"codes": layer.prototypes} if kind == "RBF" else {}
     arrays |= {p.name.rpartition(".")[2]: p.value for p in layer.parameters()}
     names = [p.name.rpartition(".")[2] for p in layer.parameters()]
     task = {"do": "layer", "name": name, "kind": kind, "settings": settings, "parameters": names}

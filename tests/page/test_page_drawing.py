@@ -96,7 +96,7 @@ def test_doubt_is_shown(page, shipped):
     gallery = unpack(gzip.decompress((Path(mc.__file__).parent / "page" / "static" / "misread.bin").read_bytes()))[1]
     nearest, next_one, *_ = np.sort(shipped.outputs(gallery["images"]), axis=0)
     page.open(at=f"#digit=misread.{(nearest / next_one).argmax()}")
-    assert page.text("answer-digit").endswith("?") and "In doubt" in page.text("answer-label")
+    assert page.text("answer-class").endswith("?") and "In doubt" in page.text("answer-label")
     page.click("#why")
     assert page.find("#term").is_displayed() and "nearest drawing" in page.text("term")
 

@@ -8,6 +8,7 @@ from minicnn.cli.predict.answers import Reader
 from minicnn.cli.predict.inputs import pictures
 from minicnn.cli.predict.shown import Table, as_json
 from minicnn.errors import DataFileError
+from minicnn.terminal import fitted
 
 ABOUT = """Read pictures of one character each, and say how far each class is.
 
@@ -34,7 +35,7 @@ def main(arguments=None, prog="python -m minicnn predict"):
             answer = reader.read(file)
         except DataFileError as error:
             status = 1
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            print(fitted(f"error: {error}", sys.stderr, indent="    "), file=sys.stderr, flush=True)
             if args.json:
                 print(as_json(name, error=error), flush=True)
         else:

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-WIDE = 100
-"""Columns of a terminal: a matrix that needs more is shown by its largest entries."""
+from minicnn.terminal import WIDTH
 
 SHOWN = 15
-"""So many of them."""
+"""So many mistakes, where the matrix is too wide."""
 
 
 def confusion_words(confusion, classes, what):
     """The matrix confusion[true, predicted] where it fits, else the most frequent mistakes and each class's error."""
     table = confusion_table(confusion, classes)
-    if max(map(len, table)) <= WIDE:
+    if max(map(len, table)) <= WIDTH:
         return "\n".join([f"confusion matrix of the {what} (rows: true class, columns: predicted)", *table])
     lines = [f"what the {what} are taken for", *mistakes(confusion, classes), "", "error of each class"]
     return "\n".join([*lines, *errors(confusion, classes)])
@@ -50,5 +49,5 @@ def errors(confusion, classes):
     shares = [f"{(total - right) / total:.1%}" if total else "-" for total, right in zip(totals, np.diag(confusion))]
     wide = max(map(len, classes))
     texts = [f"  {name:{wide}} {share:>6}" for name, share in zip(classes, shares)]
-    per_line = max(1, WIDE // len(texts[0]))
+    per_line = max(1, WIDTH // len(texts[0]))
     return ["".join(texts[start : start + per_line]) for start in range(0, len(texts), per_line)]

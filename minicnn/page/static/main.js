@@ -8,12 +8,13 @@ import { buildOutlines } from "./view/outline.js";
 import { buildPointing } from "./view/pointing.js";
 import { buildInspector } from "./view/inspector.js";
 import { buildPad, putLines } from "./view/pad.js";
-import { buildDigits, takeDigit } from "./view/digits.js";
+import { buildSamples, guarded, takeKey, takeNumber } from "./view/samples.js";
 import { buildPictures } from "./view/pictures.js";
 import { buildReading } from "./view/reading.js";
 import { buildTeaching } from "./view/teaching.js";
 import { buildModes } from "./view/modes.js";
 import { buildTheme } from "./view/theme.js";
+import { Words, buildWords } from "./view/words.js";
 import { buildTerms } from "./view/terms.js";
 import { buildTour } from "./view/tour.js";
 import { buildAddress, open } from "./view/address.js";
@@ -34,17 +35,26 @@ function three() {
   return [[...bow(0.31, 0.17, -2.7, 1.5), ...bow(0.67, 0.2, -1.5, 2.6)]];
 }
 
+/** What the page opens with: the 3 if the network knows it, else the first of its images, else an empty pad. */
+async function greet() {
+  const { classes, samples } = state.words;
+  putLines(classes.includes("3") ? three() : [], true);
+  if (!classes.includes("3") && samples) await guarded(() => takeNumber("sample", 0));
+}
+
 async function start() {
   const file = await load("weights.bin");
   state.model = new Model(file);
-  state.stages = describe(file.facts.tableI);
+  state.words = new Words(file.facts);
+  state.stages = describe(file.facts.tableI, state.words.classes);
   $("origin").textContent = file.facts.origin;
+  buildWords();
   buildReading();
   buildTheme();
   buildFigure();
   buildAnswer();
-  buildPad(takeDigit);
-  buildDigits();
+  buildPad(takeKey);
+  buildSamples();
   buildPictures();
   buildTeaching();
   buildModes();
@@ -55,8 +65,8 @@ async function start() {
   buildTour();
   buildSnapshot();
   if (!location.hash || !(await open(location.hash))) {
-    putLines(three(), true);
-    if (location.hash) await open(location.hash); // a unit or a view without a digit
+    await greet();
+    if (location.hash) await open(location.hash); // a unit or a view without an image
   }
   buildAddress();
   showNow();

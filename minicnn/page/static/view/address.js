@@ -5,12 +5,12 @@ import { unitAt } from "./stages.js";
 import { setMode } from "./modes.js";
 import { decode, encode } from "./strokes.js";
 import { greets, putLines } from "./pad.js";
-import { takeNumber } from "./digits.js";
+import { takeNumber } from "./samples.js";
 import { settle, update } from "./reading.js";
 
 /**
- * What is looked at, in the address after #: the digit (mnist.17, misread.3 or ink.<lines>), the unit that is held, the
- * view, the target that was picked. Weights are not in it.
+ * What is looked at, in the address after #: the image, called as what the network reads (digit=mnist.17, =misread.3 or
+ * =ink.<lines>; letter=sample.17), the unit that is held, the view, the target that was picked. Weights are not in it.
  */
 export function buildAddress() {
   let timer = 0;
@@ -34,10 +34,10 @@ export function buildAddress() {
 
 function write() {
   const parts = new URLSearchParams(),
-    { source, unit, mode, chosen } = state;
+    { source, unit, mode, chosen, words } = state;
   if (!("lines" in source)) {
-    if (source.from) parts.set("digit", source.from);
-  } else if (source.lines.length && !greets()) parts.set("digit", `ink.${encode(source.lines)}`);
+    if (source.from) parts.set(words.noun, source.from);
+  } else if (source.lines.length && !greets()) parts.set(words.noun, `ink.${encode(source.lines)}`);
   if (unit && state.pinned) parts.set("unit", [unit.stage, unit.map, unit.row, unit.column].join("."));
   if (mode === "backward") parts.set("view", mode);
   if (chosen !== null && chosen !== label()) parts.set("target", String(chosen));
@@ -51,13 +51,14 @@ function write() {
 }
 
 /**
- * Show what an address says; false if it names no digit.
+ * Show what an address says; false if it names no image.
  *
  * @param {string} hash
  */
 export async function open(hash) {
-  const parts = new URLSearchParams(hash.slice(1)),
-    [from, number] = (parts.get("digit") ?? "").split(/\.(.*)/s);
+  const { words } = state,
+    parts = new URLSearchParams(hash.slice(1)),
+    [from, number] = (parts.get(words.noun) ?? "").split(/\.(.*)/s);
   let found = false;
   if (from === "ink") {
     const lines = decode(number);
@@ -65,7 +66,7 @@ export async function open(hash) {
       putLines(lines, false);
       found = true;
     }
-  } else if ((from === "mnist" || from === "misread") && /^\d{1,3}$/.test(number)) {
+  } else if (["mnist", "sample", "misread"].includes(from) && /^\d{1,4}$/.test(number)) {
     try {
       await takeNumber(from, Number(number));
       found = !("lines" in state.source);
@@ -76,7 +77,7 @@ export async function open(hash) {
   settle();
   if (!state.look) return found;
   const target = Number(parts.get("target") ?? NaN);
-  if (target >= 0 && target <= 9) {
+  if (target >= 0 && target < words.count) {
     state.chosen = Math.floor(target);
     update();
   }
@@ -85,7 +86,7 @@ export async function open(hash) {
   if (unit) {
     const of = stage(unit[1]),
       [map, row, column] = unit.slice(2).map(Number);
-    if (row < of.height && column < of.width && (of.name === "output" ? map < 10 : of.flat || map < of.maps)) {
+    if (row < of.height && column < of.width && (of.flat && of.name !== "output" ? true : map < of.maps)) {
       choose(unitAt(of, of.flat && of.name !== "output" ? 0 : map, row, column), true);
     }
   }

@@ -40,13 +40,13 @@ async function contents(name) {
 }
 
 /**
- * One of the bundled digits: of those to train on, or held out.
+ * One of the images that came along: of those to train on, or held out.
  *
  * @param {"training" | "testing"} part
  * @param {number} index
  */
-export async function digit(part, index) {
-  const { bytes } = await load("digits.bin");
+export async function sample(part, index) {
+  const { bytes } = await load("samples.bin");
   return imageAt(bytes[`${part}_images`].data, bytes[`${part}_labels`].data, index);
 }
 

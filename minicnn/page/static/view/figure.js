@@ -35,7 +35,7 @@ export function buildFigure() {
       "h3",
       {},
       element("button", { type: "button", className: "name", textContent: name }),
-      element("span", { className: "size", textContent: name === "output" ? "shortest wins" : size }),
+      element("span", { className: "size", textContent: name !== "output" ? size : maps <= ROWS ? "shortest wins" : `nearest of ${maps}` }),
     );
     head.children[0].setAttribute("data-term", name);
     head.children[0].setAttribute("aria-label", `${name}: what is that?`);
@@ -58,20 +58,57 @@ export function buildFigure() {
   show(drawFigure);
 }
 
+/** Classes that have room below each other. */
+const ROWS = 10;
+
 function buildOutput() {
-  for (let digit = 0; digit < 10; digit++) {
-    const drawing = element("canvas", { width: 7, height: 12, role: "img", "aria-label": `drawing of ${digit}` });
-    const row = element(
-      "div",
-      { className: "class", id: `class-${digit}` },
-      element("b", { textContent: digit }),
-      drawing,
-      element("span", { className: "track" }, element("i"), element("u", { hidden: true })),
-      element("span", { className: "number" }),
+  const { words } = state,
+    longest = Math.max(...words.classes.map((name) => name.length));
+  const box = $("classes");
+  box.classList.toggle("named", !words.short);
+  if (words.noun !== "digit")
+    box.style.setProperty("--name", words.short ? "1.1em" : `${0.4 + 0.46 * Math.min(longest, 12)}em`);
+  for (let row = 0; row < Math.min(words.count, ROWS); row++) {
+    box.append(
+      element(
+        "div",
+        { className: "class", id: `row-${row}` },
+        element("b"),
+        element("canvas", { width: 7, height: 12, role: "img" }),
+        element("span", { className: "track" }, element("i"), element("u", { hidden: true })),
+        element("span", { className: "number" }),
+      ),
     );
-    row.setAttribute("data-digit", String(digit));
-    $("classes").append(row);
   }
+}
+
+/**
+ * The classes that have a row, from above: all of them, or where they are too many the nearest, the nearest first. The
+ * target and the unit that is looked at have one in any case.
+ */
+export function listed() {
+  const { look, unit } = state,
+    { ranking } = look;
+  if (ranking.length <= ROWS) return ranking.map((_, label) => label);
+  const wanted = new Set();
+  if (aims()) wanted.add(target());
+  if (unit?.stage === "output") wanted.add(unit.map);
+  const nearest = new Set(ranking.filter((label) => !wanted.has(label)).slice(0, ROWS - wanted.size));
+  return ranking.filter((label) => wanted.has(label) || nearest.has(label));
+}
+
+/**
+ * The row of a class that has one.
+ *
+ * @param {number} label
+ */
+export function rowOf(label) {
+  return $(`row-${listed().indexOf(label)}`);
+}
+
+/** Whether the target is marked: on the way back, or where the user has picked one. */
+function aims() {
+  return state.mode !== "forward" || state.chosen !== null;
 }
 
 /**
@@ -82,7 +119,7 @@ function buildOutput() {
 export function unitUnder(event) {
   const on = /** @type {Element} */ (event.target),
     row = on.closest(".class");
-  if (row) return unitAt(stageNamed("output"), Number(row.getAttribute("data-digit")), 0, 0);
+  if (row) return unitAt(stageNamed("output"), Number(row.getAttribute("data-label")), 0, 0);
   const plane = planeOf.get(on);
   if (!plane) return null;
   const of = stageNamed(plane.stage),
@@ -165,32 +202,30 @@ function drawLegend() {
 }
 
 function drawOutput() {
-  const { look, change, model } = state,
-    earlier = state.mode === "change" ? change?.distances[0] : undefined;
-  const longest = Math.max(...look.distances, ...(earlier ?? []));
-  look.distances.forEach((distance, digit) => {
-    const row = $(`class-${digit}`),
-      bar = /** @type {HTMLElement} */ (row.querySelector("i"));
-    const mark = /** @type {HTMLElement} */ (row.querySelector("u")),
-      number = /** @type {HTMLElement} */ (row.querySelector(".number"));
-    paint(
-      /** @type {HTMLCanvasElement} */ (row.querySelector("canvas")),
-      model.prototypes,
-      digit * 84,
-      -1,
-      1,
-      ramps.ink,
-    );
-    bar.style.width = `${(100 * distance) / longest}%`;
+  const { look, change, model, words } = state,
+    earlier = state.mode === "change" ? change?.distances[0] : undefined,
+    labels = listed();
+  const longest = Math.max(...labels.flatMap((label) => [look.distances[label], earlier?.[label] ?? 0]));
+  labels.forEach((label, place) => {
+    const row = $(`row-${place}`),
+      part = (/** @type {string} */ selector) => /** @type {HTMLElement} */ (row.querySelector(selector));
+    const drawing = /** @type {HTMLCanvasElement} */ (part("canvas")),
+      mark = part("u");
+    row.setAttribute("data-label", String(label));
+    row.title = words.short ? "" : words.classes[label];
+    part("b").textContent = words.classes[label];
+    drawing.setAttribute("aria-label", `${words.prototype} of ${words.name(label)}`);
+    paint(drawing, model.prototypes, label * 84, -1, 1, ramps.ink);
+    part("i").style.width = `${(100 * look.distances[label]) / longest}%`;
     mark.hidden = !earlier;
-    if (earlier) mark.style.left = `${(100 * earlier[digit]) / longest}%`;
-    number.textContent = short(distance);
-    row.classList.toggle("nearest", !state.empty && digit === look.ranking[0]);
-    row.classList.toggle("target", (state.mode !== "forward" || state.chosen !== null) && digit === target());
+    if (earlier) mark.style.left = `${(100 * earlier[label]) / longest}%`;
+    part(".number").textContent = short(look.distances[label]);
+    row.classList.toggle("nearest", !state.empty && label === look.ranking[0]);
+    row.classList.toggle("target", aims() && label === target());
   });
 }
 
-/** The network draws what it sees: F6 beside the nearest drawing, and where they differ. */
+/** The network draws what it sees: F6 beside the nearest drawing or code, and where they differ. */
 function drawComparison() {
   const { look, model } = state,
     [nearest] = look.ranking,
@@ -208,24 +243,26 @@ function drawComparison() {
 
 /** What the answer is, and how sure. */
 export function buildAnswer() {
+  const { words } = state;
+  $("answer").classList.toggle("letters", words.short && words.noun !== "digit");
+  $("answer").classList.toggle("named", !words.short);
   show(() => {
     const { look, empty } = state,
       [first, second] = look.ranking,
       known = label();
-    const digit = $("answer-digit"),
-      detail = $("answer-detail");
+    const detail = $("answer-detail");
     $("answer").classList.toggle("doubt", look.doubt && !empty);
     $("why").hidden = empty || !look.doubt;
-    digit.textContent = empty ? "–" : look.doubt ? `${first}?` : String(first);
+    $("answer-class").textContent = empty ? "–" : `${words.classes[first]}${look.doubt ? "?" : ""}`;
     $("answer-label").textContent = empty
-      ? "Draw a digit"
+      ? `Draw a ${words.noun}`
       : look.doubt
-        ? `${first} or ${second}? In doubt`
-        : `It reads a ${first}`;
+        ? `${words.name(first)} or ${words.name(second)}? In doubt`
+        : `It reads ${words.one(first)}`;
     detail.textContent = empty
       ? "with mouse, pen, finger or keys"
-      : `distance ${short(look.distances[first])}, next ${second} at ${short(look.distances[second])}` +
-        (known === null ? "" : `. MNIST says ${known}.`);
+      : `distance ${short(look.distances[first])}, next ${words.name(second)} at ${short(look.distances[second])}` +
+        (known === null ? "" : words.samples?.title === "MNIST" ? `. MNIST says ${known}.` : `. Its label: ${words.name(known)}.`);
   });
 }
 

@@ -3,6 +3,7 @@ import { cell, paint, ramps } from "./colours.js";
 import { choose } from "./figure.js";
 import { before, changed, show, stage as stageNamed, state } from "./state.js";
 import { nameOf, sources, unitAt } from "./stages.js";
+import { inWords } from "./words.js";
 import { ScaledTanh } from "../engine/layers/activations.js";
 
 /** @typedef {import("./stages.js").Unit} Unit */
@@ -76,11 +77,11 @@ const products = (a, b) => a.map((each, i) => each * b[i]);
  * @returns {Node[]}
  */
 function forwards(of, unit) {
-  const { look, model } = state;
+  const { look, model, words } = state;
   if (unit.stage === "input")
     return [
       line(
-        `A pixel of the digit, in a frame: background is ${short(model.pixels.background)}, full ink ` +
+        `A pixel of the ${words.noun}, in a frame: background is ${short(model.pixels.background)}, full ink ` +
           `${short(model.pixels.ink)}, so that the mean is about 0. This one is ${short(look.maps.input[unit.index])}.`,
       ),
     ];
@@ -92,13 +93,16 @@ function forwards(of, unit) {
       row(
         picture("F6", inputs[0], 7, ramps.signal, A),
         sign("−"),
-        picture(`drawing of ${unit.map}`, kernels[0], 7, ramps.ink, 1),
+        picture(`${words.prototype} of ${words.name(unit.map)}`, kernels[0], 7, ramps.ink, 1),
         sign("squared:"),
         picture("where they differ", differences, 7, ramps.size, 4, 0),
       ),
       line(
-        `The 84 squared differences add up to ${short(look.distances[unit.map])}: the distance y. The shortest of the ten wins. ` +
-          "F6 was trained to draw what it sees, so the answer is the drawing that it resembles most.",
+        `The 84 squared differences add up to ${short(look.distances[unit.map])}: the distance y. ` +
+          `The shortest of the ${inWords(words.count)} wins. F6 was trained to ` +
+          (words.drawn
+            ? "draw what it sees, so the answer is the drawing that it resembles most."
+            : "answer by a code, so the answer is the class whose code is nearest."),
       ),
     ];
   }
@@ -158,7 +162,7 @@ function forwards(of, unit) {
  */
 function backwards(of, unit) {
   const back = /** @type {import("./model.js").Back} */ (state.back),
-    { look, model } = state,
+    { look, model, words } = state,
     inputs = patches(of, unit);
   if (unit.stage === "input")
     return [line(`dE / d pixel = ${short(back.maps.input[unit.index])}: so much E grows for each bit of ink here.`)];
@@ -169,7 +173,7 @@ function backwards(of, unit) {
     return [
       row(
         picture(
-          "F6 − drawing",
+          `F6 − ${words.prototype}`,
           inputs[0].map((x, j) => x - kernels[0][j]),
           7,
           ramps.gradient,
@@ -178,7 +182,7 @@ function backwards(of, unit) {
         picture("to F6", gradient, 7, ramps.gradient),
       ),
       line(
-        `dE / dy = ${short(dy)} for this distance. Each unit of F6 is told 2 · dE/dy · (x − w): towards the drawing, or away.`,
+        `dE / dy = ${short(dy)} for this distance. Each unit of F6 is told 2 · dE/dy · (x − w): towards the ${words.prototype}, or away.`,
       ),
     ];
   }

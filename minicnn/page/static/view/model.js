@@ -35,7 +35,7 @@ export class Model {
   }
 
   /**
-   * The answer to a digit (28, 28) and everything on the way.
+   * The answer to an image (28, 28) and everything on the way.
    *
    * @param {Uint8Array} image
    * @returns {Look}
@@ -84,7 +84,7 @@ export class Model {
   }
 
   /**
-   * One step of SGD on one digit, and what it changed.
+   * One step of SGD on one image, and what it changed.
    *
    * @param {Uint8Array} image
    * @param {number} target
@@ -129,7 +129,7 @@ export class Model {
   }
 
   /**
-   * The digit that an image is read as.
+   * The class that an image is read as.
    *
    * @param {Uint8Array} image
    */

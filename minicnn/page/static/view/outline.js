@@ -1,5 +1,5 @@
 import { $ } from "./dom.js";
-import { planeAt, planes } from "./figure.js";
+import { planeAt, planes, rowOf } from "./figure.js";
 import { before, show, stage as stageNamed, state } from "./state.js";
 import { field, sources } from "./stages.js";
 
@@ -41,7 +41,7 @@ function draw() {
     one = { row: unit.row, column: unit.column, height: 1, width: 1 };
   const own =
     of.name === "output"
-      ? place($(`class-${unit.map}`), { row: 0, column: 0, height: 1, width: 1 }, 1, 1)
+      ? place(rowOf(unit.map), { row: 0, column: 0, height: 1, width: 1 }, 1, 1)
       : place(planeAt(of.name, unit.map), one, of.height, of.width);
   const squares = sources(of, from, unit);
   for (const square of squares) {

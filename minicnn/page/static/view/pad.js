@@ -21,13 +21,13 @@ let pointer = null;
 
 let greeting = false;
 
-/** Whether the pad shows the digit that greets, which the first stroke replaces. */
+/** Whether the pad shows the drawing that greets, which the first stroke replaces. */
 export function greets() {
   return greeting;
 }
 
-/** @param {(digit: number) => void} takeDigit what a key from 0 to 9 does */
-export function buildPad(takeDigit) {
+/** @param {(key: string) => boolean} takeKey what the key of a class does; false if it is none's */
+export function buildPad(takeKey) {
   const pad = canvas("pad");
   pad.addEventListener("pointerdown", (event) => {
     if (event.button || pointer !== null) return;
@@ -48,7 +48,7 @@ export function buildPad(takeDigit) {
       strokes.end();
     });
   }
-  pad.addEventListener("keydown", (event) => byKey(event, takeDigit));
+  pad.addEventListener("keydown", (event) => byKey(event, takeKey));
   pad.addEventListener("focus", showCursor);
   pad.addEventListener("blur", showCursor);
   button("clear").addEventListener("click", clear);
@@ -62,7 +62,7 @@ export function buildPad(takeDigit) {
 }
 
 /**
- * Lines as if drawn: those of an address, or the digit that greets.
+ * Lines as if drawn: those of an address, or the drawing that greets.
  *
  * @param {import("../engine/data/drawing.js").Line[]} lines
  * @param {boolean} asGreeting
@@ -135,9 +135,9 @@ function setErasing(on) {
 
 /**
  * @param {KeyboardEvent} event
- * @param {(digit: number) => void} takeDigit
+ * @param {(key: string) => boolean} takeKey
  */
-function byKey(event, takeDigit) {
+function byKey(event, takeKey) {
   const move = ARROWS[event.key],
     command = event.ctrlKey || event.metaKey;
   if (move) {
@@ -153,8 +153,7 @@ function byKey(event, takeDigit) {
     else strokes.end();
   } else if (event.key === "Delete" || event.key === "Backspace") clear();
   else if (event.key === "z" && command) undo();
-  else if (/^[0-9]$/.test(event.key) && !command && !event.altKey) takeDigit(Number(event.key));
-  else return;
+  else if (command || event.altKey || !takeKey(event.key)) return;
   event.preventDefault();
   showCursor();
 }

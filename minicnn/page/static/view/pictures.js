@@ -4,7 +4,7 @@ import { take } from "./reading.js";
 
 const LARGEST = 280; // pixels of a picture's longer side that are looked at
 
-/** Photographs and scans of a digit: chosen, dropped or pasted. */
+/** Photographs and scans: chosen, dropped or pasted. */
 export function buildPictures() {
   const input = /** @type {HTMLInputElement} */ ($("file"));
   input.addEventListener("change", () => {

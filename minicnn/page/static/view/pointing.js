@@ -1,5 +1,5 @@
 import { $, button } from "./dom.js";
-import { choose, shown, unitUnder } from "./figure.js";
+import { choose, listed, shown, unitUnder } from "./figure.js";
 import { before, show, stage as stageNamed, state } from "./state.js";
 import { field, nameOf, unitAt } from "./stages.js";
 import { short } from "./dom.js";
@@ -63,7 +63,11 @@ function move(name, key) {
   const of = stageNamed(name),
     unit = state.unit?.stage === name ? state.unit : null,
     [dr, dc] = ARROWS[key] ?? [0, 0];
-  if (name === "output") return unitAt(of, unit ? (unit.map + dr + dc + 10) % 10 : state.look.ranking[0], 0, 0);
+  if (name === "output") {
+    const rows = listed(),
+      row = rows.indexOf(unit ? unit.map : state.look.ranking[0]);
+    return unitAt(of, rows[(row + (unit ? dr + dc : 0) + rows.length) % rows.length], 0, 0);
+  }
   if (!unit) return unitAt(of, 0, of.height >> 1, of.width >> 1);
   const columns = of.maps === 16 ? 4 : of.maps === 6 ? 3 : 1,
     row = unit.row + dr,
@@ -82,7 +86,7 @@ const HELP = {
 
 /** The unit pointed at in a line or two, in a place of fixed size. */
 function describe() {
-  const { unit, look } = state;
+  const { unit, look, words } = state;
   document.body.classList.toggle("pinned", state.pinned);
   if (!unit) {
     $("readout").textContent = HELP[state.mode];
@@ -96,7 +100,7 @@ function describe() {
     return;
   }
   const facts = [`${name}: ${unit.stage === "output" ? short(look.distances[unit.map]) : value}.`];
-  if (unit.stage === "output") facts.push(`So far is F6 from the drawing of ${unit.map}.`);
+  if (unit.stage === "output") facts.push(`So far is F6 from the ${words.prototype} of ${words.name(unit.map)}.`);
   if (unit.stage === "C3") facts.push(`Reads S2 maps ${of.reads[unit.map].join(", ")}.`);
   if (!of.flat && before(of).name !== "input") {
     const seen = field(state.stages, unit);

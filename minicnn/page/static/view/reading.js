@@ -4,13 +4,13 @@ import { changed, computeBy, state, target } from "./state.js";
 /** Whether there is something on the pad, or a choice, that the network has not been asked about. */
 let asked = false;
 
-/** What is on the pad becomes a digit and the network reads it: once in a frame, however many strokes it brought. */
+/** What is on the pad becomes an image and the network reads it: once in a frame, however many strokes it brought. */
 export function buildReading() {
   computeBy(settle);
 }
 
 /**
- * Read something new; what the last step changed belongs to the digit before.
+ * Read something new; what the last step changed belongs to the image before.
  *
  * @param {import("./state.js").Source} source
  */

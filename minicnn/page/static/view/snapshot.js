@@ -6,8 +6,9 @@ export function buildSnapshot() {
   button("picture").addEventListener("click", () => {
     snapshot().toBlob((blob) => {
       if (!blob) return;
-      const address = URL.createObjectURL(blob);
-      element("a", { href: address, download: `lenet5-${state.empty ? "empty" : state.look.ranking[0]}.png` }).click();
+      const address = URL.createObjectURL(blob),
+        answer = state.empty ? "empty" : state.words.classes[state.look.ranking[0]].replace(/[^\p{L}\p{N}]/gu, "_");
+      element("a", { href: address, download: `lenet5-${answer}.png` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 1000);
     });
   });

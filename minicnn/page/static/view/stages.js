@@ -3,7 +3,7 @@
  * squashing function; C5 and F6 have no places of their own, the page lays them out in rows.
  *
  * @typedef {{ name: string, maps: number, height: number, width: number, window: number, stride: number,
- *             flat: boolean, reads: number[][], title: string, size: string }} Stage
+ *             flat: boolean, reads: number[][], title: string, size: string, classes?: string[] }} Stage
  * @typedef {{ stage: string, map: number, row: number, column: number, index: number }} Unit
  * @typedef {{ map: number, row: number, column: number, height: number, width: number }} Square
  */
@@ -12,9 +12,10 @@ const count = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => i
 
 /**
  * @param {number[][]} tableI
+ * @param {string[]} classes
  * @returns {Stage[]} from the input on
  */
-export function describe(tableI) {
+export function describe(tableI, classes) {
   const each = count(6).map((map) => [map]),
     six = { maps: 6, flat: false },
     sixteen = { maps: 16, flat: false };
@@ -101,15 +102,16 @@ export function describe(tableI) {
     },
     {
       name: "output",
-      maps: 10,
+      maps: classes.length,
       height: 1,
       width: 1,
       window: 0,
       stride: 0,
       flat: true,
       reads: [[0]],
-      title: "distances to ten drawings",
-      size: "10 units",
+      title: "a distance for each class",
+      size: `${classes.length} units`,
+      classes,
     },
   ];
 }
@@ -175,6 +177,7 @@ export function field(stages, unit) {
  */
 export function nameOf(stage, unit) {
   if (stage.name === "input") return `input pixel, row ${unit.row}, column ${unit.column}`;
+  if (stage.classes) return `${stage.name} unit ${stage.classes[unit.map]}`;
   if (stage.flat) return `${stage.name} unit ${unit.map}`;
   return `${stage.name} map ${unit.map}, row ${unit.row}, column ${unit.column}`;
 }

@@ -13,6 +13,7 @@
 export const state = {
   /** @type {Model} */ model: /** @type {any} */ (null),
   /** @type {Stage[]} */ stages: [],
+  /** @type {import("./words.js").Words} */ words: /** @type {any} */ (null),
   /** @type {Source} */ source: { lines: [] },
   /** What the network reads, 28x28. @type {Uint8Array} */ image: new Uint8Array(784),
   empty: true,
@@ -20,7 +21,7 @@ export const state = {
   /** @type {import("./model.js").Back | null} */ back: null,
   /** @type {import("./model.js").Change | null} */ change: null,
   /** @type {"forward" | "backward" | "change"} */ mode: "forward",
-  /** The digit that the user wants it to read; null: the label, or else the answer. @type {number | null} */ chosen:
+  /** The class that the user wants it to read; null: the label, or else the answer. @type {number | null} */ chosen:
     null,
   /** @type {import("./model.js").Criterion} */ criterion: "rbf",
   lr: 0.001,
@@ -63,14 +64,14 @@ export function changed() {
 export function showNow() {
   waiting = false;
   compute();
-  if (state.look) for (const view of views) view(); // nothing to show before the first digit
+  if (state.look) for (const view of views) view(); // nothing to show before the first image
 }
 
 export function label() {
   return "lines" in state.source ? null : state.source.label;
 }
 
-/** What it should read: the user's choice, the digit's label, or its own answer. */
+/** What it should read: the user's choice, the image's label, or its own answer. */
 export function target() {
   return state.chosen ?? label() ?? state.look.ranking[0];
 }

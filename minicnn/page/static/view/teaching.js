@@ -1,5 +1,6 @@
 import { $, button, element, say, select, short } from "./dom.js";
 import { load, imageAt } from "./data.js";
+import { classList } from "./samples.js";
 import { changed, label, show, state, target } from "./state.js";
 import { settle, update } from "./reading.js";
 import { Curve } from "./curve.js";
@@ -7,7 +8,7 @@ import { Curve } from "./curve.js";
 /** @typedef {import("../engine/data/arrays.js").Arrays} Arrays */
 
 const BUDGET = 22; // milliseconds of training in each frame
-const PACE = 120; // milliseconds from step to step on a single digit, slow enough to be followed
+const PACE = 120; // milliseconds from step to step on a single image, slow enough to be followed
 
 const curve = new Curve();
 
@@ -19,18 +20,7 @@ let seed = 1,
 
 /** The target, one step, many steps, and from random weights. */
 export function buildTeaching() {
-  for (let digit = 0; digit < 10; digit++) {
-    const radio = element("input", {
-      type: "radio",
-      name: "target",
-      value: String(digit),
-      onchange: () => {
-        state.chosen = digit;
-        update();
-      },
-    });
-    $("targets").append(element("label", {}, radio, element("span", { textContent: digit })));
-  }
+  buildTargets();
   select("criterion").addEventListener("change", () => {
     state.criterion = select("criterion").value === "softmax" ? "softmax" : "rbf";
     update();
@@ -49,10 +39,47 @@ export function buildTeaching() {
   show(draw);
 }
 
+/** What it should read: a button a class, or a list where they are many. */
+function buildTargets() {
+  const { words } = state,
+    box = $("targets");
+  const choose = (/** @type {number} */ label) => {
+    state.chosen = label;
+    update();
+  };
+  if (!words.few) {
+    const list = classList("what it should read", choose);
+    list.id = "target";
+    box.className = "list";
+    box.append(list);
+    return;
+  }
+  box.className = "ten";
+  for (const [label, name] of words.classes.entries()) {
+    const radio = element("input", {
+      type: "radio",
+      name: "target",
+      value: String(label),
+      onchange: () => choose(label),
+    });
+    box.append(element("label", {}, radio, element("span", { textContent: name })));
+  }
+}
+
+/** Mark the class that it should read. */
+function drawTarget() {
+  if (!state.words.few) {
+    select("target").value = String(target());
+    return;
+  }
+  const radio = /** @type {HTMLInputElement} */ (document.querySelector(`input[name=target][value="${target()}"]`));
+  radio.checked = true;
+}
+
 function step() {
   settle();
   if (state.empty) {
-    say("There is nothing to learn from an empty pad: draw a digit first.");
+    say(`There is nothing to learn from an empty pad: draw a ${state.words.noun} first.`);
     return;
   }
   say("");
@@ -74,12 +101,12 @@ function reset() {
   update();
 }
 
-/** Watch it learn to read: all weights random, then pass after pass over 500 digits. */
+/** Watch it learn to read: all weights random, then pass after pass over the images that came along. */
 function fromRandom() {
   reset();
   state.model.forget(seed++);
   state.random = true;
-  select("what").value = "mnist";
+  select("what").value = "samples";
   update();
   play();
 }
@@ -91,9 +118,9 @@ export function stop() {
 
 async function play() {
   settle();
-  const mnist = select("what").value === "mnist";
-  if (!mnist && state.empty) {
-    say("There is nothing to learn from an empty pad: draw a digit first.");
+  const samples = select("what").value === "samples";
+  if (!samples && state.empty) {
+    say(`There is nothing to learn from an empty pad: draw a ${state.words.noun} first.`);
     return;
   }
   say("");
@@ -102,7 +129,7 @@ async function play() {
   changed();
   let data;
   try {
-    data = mnist ? await load("digits.bin") : null;
+    data = samples ? await load("samples.bin") : null;
   } catch (error) {
     stop();
     say(String(error));
@@ -121,7 +148,7 @@ async function play() {
 }
 
 /**
- * As many steps as fit in a frame; after each pass the held-out digits are read, a few at a time.
+ * As many steps as fit in a frame; after each pass the held-out images are read, a few at a time.
  *
  * @param {Arrays} data
  * @param {{ held: number[], right: number }} mine
@@ -138,7 +165,7 @@ function someSteps({ bytes }, mine) {
         Number(mine.held.pop()),
       );
       mine.right += Number(state.model.read(image) === right);
-      if (!mine.held.length) result = `reads ${mine.right} of ${held} unseen digits`;
+      if (!mine.held.length) result = `reads ${mine.right} of ${held} unseen ${state.words.noun}s`;
     } else {
       const { image, label: right } = imageAt(bytes.training_images.data, bytes.training_labels.data, seen++ % count);
       const loss = state.model.train(image, right, state.criterion, state.lr);
@@ -158,10 +185,9 @@ function someSteps({ bytes }, mine) {
 }
 
 function draw() {
-  const radio = /** @type {HTMLInputElement} */ (document.querySelector(`input[name=target][value="${target()}"]`));
-  radio.checked = true;
+  drawTarget();
   $("target-why").textContent =
-    state.chosen !== null ? "(your choice)" : label() === null ? "(its own answer)" : "(MNIST's label)";
+    state.chosen !== null ? "(your choice)" : label() === null ? "(its own answer)" : `(${state.words.theirs("label")})`;
   button("play").textContent = playing ? "Stop" : "Play";
   button("play").setAttribute("aria-pressed", String(Boolean(playing)));
   button("step").disabled = state.empty;

@@ -1,11 +1,17 @@
 import { $, element } from "./dom.js";
 import { state } from "./state.js";
+import { inWords } from "./words.js";
 
-/** @type {Record<string, string[]>} what a word means: a title, then paragraphs */
-const TERMS = {
+/**
+ * What a word means: a title, then paragraphs.
+ *
+ * @param {import("./words.js").Words} words
+ * @returns {Record<string, string[]>}
+ */
+const terms = ({ noun, count, drawn, prototype }) => ({
   input: [
     "Input",
-    "The digit in 28×28 pixels, scaled to 20×20 and centred by its mass as MNIST's are, in a frame that makes it 32×32. " +
+    `The ${noun} in 28×28 pixels, scaled to 20×20 and centred by its mass as MNIST's are, in a frame that makes it 32×32. ` +
       "So the middle of each stroke can lie in the middle of a kernel.",
   ],
   C1: [
@@ -29,19 +35,23 @@ const TERMS = {
   ],
   F6: [
     "F6, fully connected",
-    "84 units, each reads all of C5. They are laid out 7 wide and 12 high, for that is how they were trained: " +
-      "to draw the digit that they see. Below stands the nearest of the ten drawings, and where the two differ.",
+    (drawn
+      ? "84 units, each reads all of C5. They are laid out 7 wide and 12 high, for that is how they were trained: " +
+        `to draw the ${noun} that they see. `
+      : "84 units, each reads all of C5. They were trained to answer by the code of what they see: classes that are no " +
+        "characters have codes of 84 signs, any two of which differ in half of their places or more. ") +
+      `Below stands the nearest of the ${inWords(count)} ${prototype}s, and where the two differ.`,
   ],
   output: [
     "Output: RBF, distances",
-    "RBF means radial basis function: unit i says how far F6 is from the drawing of digit i.",
-    "y = sum of (F6 unit − drawing's pixel)²",
+    `RBF means radial basis function: unit i says how far F6 is from the ${prototype} of ${noun === "digit" ? "digit" : "class"} i.`,
+    `y = sum of (F6 unit − ${drawn ? "drawing's pixel" : "code's sign"})²`,
     "The nearest wins, so the winner has the shortest bar.",
   ],
   E: [
     "E, the error",
-    "One number that training makes smaller. Equation 8: E is the distance to the drawing of the target, nothing else. " +
-      "Equation 9 also pushes the other nine drawings away: E = y + log of the sum of exp(−y) over all ten.",
+    `One number that training makes smaller. Equation 8: E is the distance to the ${prototype} of the target, nothing else. ` +
+      `Equation 9 also pushes the other ${inWords(count - 1)} ${prototype}s away: E = y + log of the sum of exp(−y) over all ${inWords(count)}.`,
   ],
   lr: [
     "lr, the learning rate",
@@ -49,18 +59,19 @@ const TERMS = {
   ],
   doubt: [
     "When it is in doubt",
-    "It always has a nearest drawing, even for a scribble. Where the nearest is more than 60\u00a0% as far as the next, the page says so.",
+    `It always has a nearest ${prototype}, even for a scribble. Where the nearest is more than 60\u00a0% as far as the next, the page says so.`,
   ],
-};
+});
 
 /** Words that explain themselves: anything with data-term opens a card beside it. */
 export function buildTerms() {
-  const card = $("term");
+  const card = $("term"),
+    meanings = terms(state.words);
   document.addEventListener("click", (event) => {
     const from = /** @type {Element} */ (event.target).closest("[data-term]");
     if (!from) return;
     const name = String(from.getAttribute("data-term")),
-      [title, ...texts] = TERMS[name];
+      [title, ...texts] = meanings[name];
     card.replaceChildren(
       element("h2", { textContent: title }),
       ...texts.map((text) => element("p", { textContent: text })),

@@ -1,5 +1,5 @@
 /**
- * From a drawing or a picture to a digit as MNIST has them: scaled to fit a 20x20 box, its proportions kept, in 28x28
+ * From a drawing or a picture to an image as MNIST has them: scaled to fit a 20x20 box, its proportions kept, in 28x28
  * pixels so that the centre of mass of the ink lies in the middle (LeCun et al. 1998, section III.A). Ink is 255,
  * background 0. The pictures' part is minicnn/data/drawing.py once more; lines are the page's own.
  *
@@ -18,7 +18,7 @@ const FAINT = 0.15,
   ROUNDS = 4;
 
 /**
- * Lines on a pad of side 1 -> a digit. Its strokes have MNIST's width however large or small they were drawn.
+ * Lines on a pad of side 1 -> an image. Its strokes have MNIST's width however large or small they were drawn.
  *
  * @param {Line[]} lines
  * @returns {Uint8Array} (28, 28)
@@ -115,7 +115,7 @@ function centreOfMass(image) {
 }
 
 /**
- * Ink of any size -> a digit: its means over a 20x20 box.
+ * Ink of any size -> an image: its means over a 20x20 box.
  *
  * @param {Picture} ink
  * @returns {Uint8Array} (28, 28)

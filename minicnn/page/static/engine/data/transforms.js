@@ -1,7 +1,7 @@
 import { Tensor } from "../layers/tensor.js";
 
 /**
- * A digit (28, 28) of bytes, 255 full ink, as LeNet-5 gets it: x = background + (ink - background) · byte / 255,
+ * An image (28, 28) of bytes, 255 full ink, as LeNet-5 gets it: x = background + (ink - background) · byte / 255,
  * centred in 32x32.
  */
 export class Pixels {

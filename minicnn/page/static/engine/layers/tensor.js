@@ -1,4 +1,4 @@
-/** Numbers with a shape: float32, in C order, one sample (the page reads one digit at a time, so no axis N). */
+/** Numbers with a shape: float32, in C order, one sample (the page reads one image at a time, so no axis N). */
 export class Tensor {
   /**
    * @param {number[]} shape

@@ -9,7 +9,7 @@ import { Subsampling } from "../layers/subsampling.js";
 /** @typedef {import("../layers/tensor.js").Tensor} Tensor */
 
 /**
- * LeNet-5 as published (LeCun et al. 1998, section II.B): 32x32 pixels (1, 32, 32) to ten distances (10).
+ * LeNet-5 as published (LeCun et al. 1998, section II.B): 32x32 pixels (1, 32, 32) to distances (classes).
  *
  * @param {{ tableI: number[][], prototypes: Tensor, values: Float32Array }} given values: all 60,000 parameters
  */
