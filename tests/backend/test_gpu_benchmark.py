@@ -46,6 +46,7 @@ def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_pat
     for numbers in results["speed"]["4"].values():
         assert numbers["images_per_second"] > 0 and numbers["epoch_images"] == 9
     assert results["evaluation"]["images"] == 6 and results["evaluation"]["milliseconds"] > 0
+    assert results["evaluation"]["again_milliseconds"] > 0
     assert results["to_99_percent"][0]["accuracy"] <= 1
     assert gpu.table(results) in capsys.readouterr().out
 
