@@ -41,7 +41,7 @@ class DeviceData:
 
     Of the epoch: images, labels; order (samples,); a row a batch of positions = (start, count), rates, scales and
     results = (summed loss, wrong labels). Of the step: step (1,), the batch it stands at; position (2,), scale (1,) and
-    settings = (lr, momentum, weight_decay), which kernels/cuda/step_end.cu takes from the rows; ended (1,), how many of
+    settings = (lr, momentum, weight_decay), which the step's last kernel takes from the rows; ended (1,), how many of
     that kernel's blocks have ended.
     """
 
@@ -58,7 +58,7 @@ class DeviceData:
 class GraphSteps:
     """``epoch(batches, rates)`` trains on every batch and then says each one's loss and errors.
 
-    A step of LeNet-5 is three kernels of a few microseconds each; starting them one by one from Python would take far
+    A step of LeNet-5 is two kernels of a few microseconds each; starting them one by one from Python would take far
     longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
     every time, so all that changes from step to step lies in device memory (``DeviceData``), and the step's last kernel
     moves on to the next batch. The host only says "again", without waiting. An epoch's last, short batch is filled up
@@ -214,7 +214,7 @@ class GraphSteps:
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = xp.ones(vector.values.shape, dtype)
         end = form.step_end(vector.values, optimizer.velocity[0], self.curvature, optimizer.nesterov, data)
-        return Launches([*program.sections[0], end])
+        return Launches([*program.sections[0], *end])
 
     def _captured(self):
         """The step as a graph; None, with a warning, where it cannot be captured."""

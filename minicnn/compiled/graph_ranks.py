@@ -43,9 +43,9 @@ class RankSteps(GraphSteps):
         program = Program(self.network, form, self.most, *batch, self.loss, vector.grads, data.scale)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = self.backend.xp.ones(vector.values.shape, dtype)
-        gradient = Launches([*program.sections[0], form.gradient_sums()])
+        gradient = Launches([*program.sections[0], *form.gradient_sums()])
         arrays = vector.values, optimizer.velocity[0], self.curvature
-        update = Launches([form.step_end(*arrays, optimizer.nesterov, data, summed=True)])
+        update = form.step_end(*arrays, optimizer.nesterov, data, summed=True)
         return Halves(gradient, partial(self.communicator.sum, vector.grads), update)
 
     def _captured(self):

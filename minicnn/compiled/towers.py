@@ -29,7 +29,7 @@ HEADERS = (
 )  # fmt: skip
 
 NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
-"""Arguments that ``gradient_sum.cu`` and ``step_end.cu`` write."""
+"""Arguments that ``gradient_sum.cu`` and ``step_end.cuh`` write."""
 
 TYPES = {"|u1": "unsigned char", "<i4": "int", "<i8": "offset", "<f4": "real", "<f8": "real"}
 

@@ -65,6 +65,13 @@ def test_threads_that_meet_in_a_bank_take_turns():
     assert neighbours(128).counts["shared wavefronts"] == 32 + 32 + 31 + 32  # one bank for all; thread 0 reads nothing
 
 
+def test_a_short_branch_waits_for_nothing(monkeypatch):
+    """The one over three instructions is the assembler's, not the GPU's."""
+    cycles = neighbours(4).cycles
+    monkeypatch.setattr(ptx, "SHORT", 2)
+    assert neighbours(4).cycles > cycles
+
+
 def test_a_result_is_waited_for():
     cycles = neighbours(4).cycles
     assert cycles > ptx.LATENCY["global"] + ptx.LATENCY["barrier"] + ptx.LATENCY["shared"] + ptx.LATENCY["alu"]

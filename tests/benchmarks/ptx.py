@@ -3,8 +3,9 @@
 All threads of the block go through the text together: the instruction that is furthest behind runs next, for those
 threads that stand there, as NumPy arrays with an element a thread. So the code that a GPU would get is run, not a
 second reading of the source, and every address is known. For each warp of 32 threads a clock tells how long it would
-take by itself: a result is there LATENCY cycles after its operands, and a branch or barrier waits for all before it.
-Within a stretch without branches the order is free, for CUDA's assembler puts loads first.
+take by itself: a result is there LATENCY cycles after its operands, and a branch or barrier waits for all before it. A
+short branch does not, for CUDA's assembler guards single instructions in its place. Within a stretch without branches
+the order is free, for the assembler puts loads first.
 """
 
 import re
@@ -17,6 +18,9 @@ WARP = 32
 LATENCY = {"alu": 4, "special": 20, "shared": 30, "global": 270, "divide": 40, "store": 1, "barrier": 20}
 """Cycles until a result can be used, of an H100: published measurements, rounded. Global memory is what the
 second-level cache has."""
+
+SHORT = 7
+"""Instructions, at most, that a branch may jump over and still become no branch."""
 
 TYPES = {
     "s8": np.int8, "u8": np.uint8, "b8": np.uint8, "s16": np.int16, "u16": np.uint16, "b16": np.uint16,
@@ -54,6 +58,12 @@ class Kernel:
             elif (match := _LINE.match(line)) and not line.startswith("."):
                 operands = re.findall(r"\{[^}]*\}|\[[^\]]*\]|[^,\s]+", match[4])
                 self.code.append((match[2], bool(match[1]), match[3].split("."), operands))
+        self.short = {at for at, (_, _, name, _) in enumerate(self.code) if name[0] == "bra" and self._is_short(at)}
+
+    def _is_short(self, at):
+        """Whether CUDA's assembler guards what a branch jumps over instead of branching."""
+        over = self.code[at + 1 : self.labels[self.code[at][3][0]]]
+        return 0 < len(over) <= SHORT and not any(name[0] in ("bra", "bar", "ret") for _, _, name, _ in over)
 
 
 def kernels(text):
@@ -107,7 +117,8 @@ class Block:
                 here[active] += 1
                 warps = self._warps(active)
                 if name[0] in ("bra", "bar", "ret"):
-                    self.clock[warps] = np.maximum(self.clock, self.settled)[warps] + 1
+                    since = self.clock if at in self.kernel.short else np.maximum(self.clock, self.settled)
+                    self.clock[warps] = since[warps] + 1
                     if guard is not None:
                         self.clock[warps] = np.maximum(self.clock, self._ready(guard))[warps]
                     self.counts["control"] += warps.sum()
