@@ -48,17 +48,12 @@ class RankSteps(GraphSteps):
         update = form.step_end(*arrays, optimizer.nesterov, data, summed=True)
         return Halves(gradient, partial(self.communicator.sum, vector.grads), update)
 
-    def _captured(self):
+    def _capture(self):
         halves = self.launches
-        graphs = []
-        for half in (halves.gradient, halves.update):
-            self.launches = half
-            graphs.append(super()._captured())
-        self.launches = halves
-        if None in graphs:
-            return None
-        gradient, update = (partial(graph.launch, self.stream) for graph in graphs)
-        return Halves(gradient, halves.sum, update)
+        gradient, update = (self._captured(half) for half in (halves.gradient, halves.update))
+        if gradient is not None and update is not None:
+            launches = (partial(graph.launch, self.stream) for graph in (gradient, update))
+            self.graph = Halves(next(launches), halves.sum, next(launches))
 
 
 class Halves:

@@ -88,8 +88,9 @@ class Ours:
                 count = min(self.full, steps)
                 self.steps.start(self.batches[:count], [LR] * count)
                 start.record(self.steps.stream)
-                for _ in range(count):
-                    self.steps.queue()
+                done = 0
+                while done < count:
+                    done += self.steps.queue(count - done)
                 end.record(self.steps.stream)
                 end.synchronize()
                 total += self.cuda.get_elapsed_time(start, end)
