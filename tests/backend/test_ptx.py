@@ -57,7 +57,8 @@ def test_a_block_computes_what_the_text_says_and_counts_warps():
     assert block.counts["multiply-adds"] == 2  # one instruction in each of two warps
     assert block.counts["global accesses"] == 4 and block.counts["global sectors"] == 16  # 64 floats there and back
     assert block.counts["shared accesses"] == block.counts["shared wavefronts"] == 4
-    assert len(block.stages) == 1
+    (first, counts), (second, _) = block.stages
+    assert first + second == block.cycles and counts["issue"] == counts["instructions"] / 2  # a warp is a scheduler's
 
 
 def test_threads_that_meet_in_a_bank_take_turns():

@@ -19,6 +19,9 @@ LATENCY = {"alu": 4, "special": 20, "shared": 30, "global": 270, "divide": 40, "
 """Cycles until a result can be used, of an H100: published measurements, rounded. Global memory is what the
 second-level cache has."""
 
+SCHEDULERS = 4
+"""Of a multiprocessor: each starts an instruction of one of its warps a cycle."""
+
 SHORT = 7
 """Instructions, at most, that a branch may jump over and still become no branch."""
 
@@ -76,8 +79,8 @@ class Block:
 
     arguments: a scalar of NumPy for each parameter, arrays as addresses in ``memory``, the bytes of the device;
     dynamic: bytes of shared memory that the launch asks for. ``run()`` runs it to the end; then ``counts`` has the
-    instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` the
-    times of the barriers.
+    instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` both,
+    (cycles, counts), for each stretch between barriers; there, "issue" is what the busiest of SCHEDULERS starts.
     """
 
     def __init__(self, kernel, arguments, memory, grid, block, index=(0, 0, 0), dynamic=0):
@@ -94,7 +97,7 @@ class Block:
         self.registers, self.counts = {}, Counter()
         warps = -(-self.threads // WARP)
         self.clock, self.ready, self.settled = np.zeros(warps), {}, np.zeros(warps)
-        self.stages = []
+        self.stages, self.begun, self.issued, self.counted = [], 0.0, np.zeros(warps), Counter()
 
     def run(self):
         code, here = self.kernel.code, np.zeros(self.threads, np.int64)
@@ -105,7 +108,7 @@ class Block:
                 if not runs.any():  # all have come to the barrier
                     self.clock[:] = max(self.clock.max(), self.settled.max()) + LATENCY["barrier"]
                     self.settled[:] = 0
-                    self.stages.append(float(self.clock[0]))
+                    self._end_stage(float(self.clock[0]))
                     waiting[:] = False
                     continue
                 at = int(here[runs].min())
@@ -132,7 +135,14 @@ class Block:
                 elif taken.any() and name[0] not in ("membar", "fence"):
                     self._execute(name, operands, taken)
         self.cycles = float(max(self.clock.max(), self.settled.max()))
+        self._end_stage(self.cycles)
         return self
+
+    def _end_stage(self, now):
+        counts = self.counts - self.counted
+        counts["issue"] = max(self.issued[first::SCHEDULERS].sum() for first in range(SCHEDULERS))
+        self.stages.append((now - self.begun, counts))
+        self.begun, self.issued, self.counted = now, 0 * self.issued, self.counts.copy()
 
     # ------------------------------------------------------------------------------------------ one instruction
 
@@ -140,6 +150,7 @@ class Block:
         base, dtype = name[0], TYPES[next(part for part in reversed(name) if part in TYPES)]
         warps = self._warps(active)
         self.counts["instructions"] += warps.sum()
+        self.issued += warps
         self.clock[warps] += 1
         kind = "alu"
         if base in ("ld", "st", "atom"):

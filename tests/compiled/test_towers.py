@@ -171,7 +171,8 @@ def test_a_device_without_the_memory_takes_the_general_path_and_says_so_once(dev
     told = [record.getMessage() for record in caplog.records]
     assert any("convolution to subsampling kernel by kernel" in text for text in told) and len(set(told)) == len(told)
     assert all("bytes of shared memory a block, this GPU has 2,000" in text for text in told)
-    np.testing.assert_allclose(without, with_towers, rtol=0, atol=2e-6 if dtype == "float32" else 1e-12)
+    rounding = 2e-5 if dtype == "float32" else 1e-12  # of an RBF unit's distance of some 100, added in another order
+    np.testing.assert_allclose(without, with_towers, rtol=0, atol=rounding)
 
 
 def test_more_shared_memory_than_every_gpu_has_is_asked_for(device):
