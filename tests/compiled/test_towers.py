@@ -198,6 +198,13 @@ def test_a_missing_barrier_in_a_tower_is_a_race(device, monkeypatch):
             gradients(device, mc.models.lenet5, mc.losses.MAPLoss(), 2, 2, "float32")
 
 
+def test_memory_that_a_thread_may_still_use_is_not_given_away(device, monkeypatch):
+    """No barrier stands behind the gradient of C3's weights: what it reads has to last for one step more."""
+    monkeypatch.setattr(Tower, "_until", lambda self, number: number)
+    with pytest.raises(AssertionError, match="gather_to_convolution_weight_gradient: a race"):
+        gradients(device, mc.models.lenet5, mc.losses.MAPLoss(), 2, 2, "float32")
+
+
 def test_arrays_that_a_kernel_cannot_take_are_refused_by_name(device):
     net = mc.models.lenet5(rng=0, backend=device)
     digits = mc.data.load_sample()[0]
