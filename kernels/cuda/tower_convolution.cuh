@@ -134,6 +134,7 @@ __device__ inline void convolution_weight_gradient(
     for (int item = threadIdx.x; item < D::channels * SLICES; item += THREADS) {
         int o = item % D::channels, slice = item / D::channels;
         real sum = 0;
+#pragma unroll 1  // what runs only once need not be there several times
         for (int h = slice; h < D::height; h += SLICES)
 #pragma unroll
             for (int w = 0; w < D::width; w++) sum += d(o, h, w);
@@ -141,6 +142,7 @@ __device__ inline void convolution_weight_gradient(
     }
     if (SLICES == 1) return;
     __syncthreads();
+#pragma unroll 1
     for (int i = threadIdx.x; i < SUMS; i += THREADS) {
         real sum = 0;
         for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * SUMS + i];

@@ -62,11 +62,12 @@ __device__ inline void rbf_criterion(
     const X& x, const real* __restrict__ prototypes, const int* labels, const real* scale, const D& d, double* blocks,
     int n, bool discriminative, real rubbish, const Squash& squash, real* scratch)
 {
+    int label = labels[n];  // on its way while distances are added up
     real *y = scratch, *g = y + CLASSES;
     squared_distances(x, prototypes, Near<CLASSES, 1, 1, 0, 0, 1>{y}, g + CLASSES);
     __syncthreads();
     if (threadIdx.x == 0) {
-        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, labels[n], discriminative, rubbish);
+        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, label, discriminative, rubbish);
         blocks[2 * n] = verdict.loss;
         blocks[2 * n + 1] = verdict.wrong;
     }
