@@ -13,12 +13,6 @@ WARP, WARPS = 32, 8
 
 HEADERS = "common", "receptive", "weight_gradient", "sums", "sgd", "step_end"
 
-BATCHES = {
-    "const offset*": ("positions",), "const real*": ("rates", "scales"), "int": ("steps",), "int*": ("now",),
-    "unsigned*": ("ended",), "offset*": ("position",), "real*": ("settings", "scale"),
-}  # fmt: skip
-"""The fields of ``Batches`` in kernels/cuda/step_end.cuh, in order."""
-
 
 class Blocks:
     """A kernel in the making: its parameters with their arguments, and what its blocks do."""
@@ -37,7 +31,7 @@ class Blocks:
         return self.take("const int*", name, self.form.asarray(numbers.astype(np.int32)))
 
     def add(self, count, call, **shared):
-        """So many blocks more, which do ``call``; b is a block's number among them. shared: memory, {name: kind}."""
+        """So many blocks more, which do ``call``; b is a block's number among them. shared: declarations, by name."""
         self.calls.append((count, call))
         self.count += count
         self.shared |= shared
@@ -52,7 +46,7 @@ class Blocks:
 
     def bind(self, before=(), after=()):
         """The launch; before, after: lines around what the blocks do."""
-        body, earlier = [*(f"__shared__ {kind};" for kind in self.shared.values()), *before, "int b = blockIdx.x;"], 0
+        body, earlier = [*(f"__shared__ {what};" for what in self.shared.values()), *before, "int b = blockIdx.x;"], 0
         for count, call in self.calls:
             body.append(f"else if ((b -= {earlier}) < {count}) {call};" if earlier else f"if (b < {count}) {call};")
             earlier = count
@@ -109,8 +103,11 @@ def step_end(form, arrays, nesterov, data, gradients, partial, table):
     blocks.take("double*", "results", data.results)
     call = f"add_blocks(pairs, losses, {len(form.blocks)}, results + 2 * (offset)now[0])"
     blocks.add(1, call, pairs="double pairs[256][2]")
-    fields = iter((data.positions, data.rates, data.scales, len(data.results), data.step, data.ended, data.position,
-                   data.settings, data.scale))  # fmt: skip
-    names = [blocks.take(kind, name, next(fields)) for kind, names in BATCHES.items() for name in names]
+    fields = [blocks.take(*field) for field in (
+        ("const offset*", "positions", data.positions), ("const real*", "rates", data.rates),
+        ("const real*", "scales", data.scales), ("int", "steps", len(data.results)), ("int*", "now", data.step),
+        ("unsigned*", "ended", data.ended), ("offset*", "position", data.position),
+        ("real*", "settings", data.settings), ("real*", "scale", data.scale),
+    )]  # fmt: skip
     before = ["Move move = {w, v, gradient, curvature, settings[0], {settings[1], settings[2], nesterov}};"]
-    return blocks.bind(before, [f"Batches{{{', '.join(names)}}}.end_of_block();"])
+    return blocks.bind(before, [f"Batches{{{', '.join(fields)}}}.end_of_block();"])
