@@ -21,15 +21,19 @@ __device__ inline Verdict rbf_errors(const Y& y, const G& g, int classes, int la
 {
     bool counts = label >= 0;
     int nearest = 0;
+    real distance = y[0];
     for (int i = 1; i < classes; i++)
-        if (y[i] < y[nearest]) nearest = i;
+        if (y[i] < distance) {
+            distance = y[i];
+            nearest = i;
+        }
     if (!counts) {
         for (int i = 0; i < classes; i++) g[i] = 0;
         return Verdict{0, 0};
     }
     real loss = y[label];
     if (discriminative) {
-        real smallest = y[nearest];
+        real smallest = distance;
         if (rubbish < smallest) smallest = rubbish;
         real total = exp(smallest - rubbish);
         for (int i = 0; i < classes; i++) total += exp(smallest - y[i]);

@@ -26,9 +26,9 @@ struct Receptive {
         j = w * g.sw - g.pw;
         pixel = ((offset)i * g.width + j) * g.batch + n;
     }
-    __device__ real operator()(const Key& key) const {
+    __device__ real operator()(const Key& key, bool counts = true) const {  // 0 where it does not count
         int row = i + key.ky, column = j + key.kx;
-        bool inside = 0 <= row && row < g.height && 0 <= column && column < g.width;
+        bool inside = counts & (0 <= row) & (row < g.height) & (0 <= column) & (column < g.width);
         return inside ? x[pixel + key.start] : real(0);
     }
 };

@@ -1,4 +1,4 @@
-// A parameter's step (sgd.cu, step_end.cu):
+// A parameter's step (sgd.cu, step_end.cuh):
 //
 //     g = gradient + weight_decay · w;   v <- momentum · v + g;   w <- w - rate · v      (Nesterov: g + momentum · v)
 

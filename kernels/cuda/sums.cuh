@@ -2,8 +2,7 @@
 
 // Parameter p's partial sums: those of `partial` at first, first + step, ..., `count` of them. A block (32, 8) has 32
 // neighbouring parameters; its 8 rows of threads each add every 8th partial sum, the first row adds the 8 results and
-// has the whole sum. LeNet-5's C1 has hundreds of partial sums, F6 has one: most threads of most blocks have nothing to
-// add, and leave the memory alone. For all threads of the block.
+// has the whole sum. For all threads of the block.
 __device__ inline real sum_of_parts(real (&sums)[8][32], const real* partial, offset first, offset step, int count)
 {
     int slice = threadIdx.y;

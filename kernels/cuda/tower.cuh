@@ -64,26 +64,68 @@ __device__ inline void copy(const From& from, const To& to)
     for (int i = threadIdx.x; i < From::size; i += THREADS) to[i] = from[i];
 }
 
-// sum over k < DEPTH of term(m, k) for every row m < ROWS; end(m, sum) takes it. LANES neighbouring threads share a row
-// and read neighbouring k, a whole sector of memory; what each has added up waits in scratch, ROWS rows of LANES + 1.
-const int LANES = 8;
+// A small array on its way into shared memory: its loads begin with `fetch`, and other work may go on until `keep`.
+template <int SIZE, typename Element>
+struct Fetched {
+    Element values[(SIZE + THREADS - 1) / THREADS];
 
-template <int ROWS, int DEPTH, typename Term, typename End>
-__device__ inline void sum_rows(real* scratch, const Term& term, const End& end)
-{
-    for (int i = threadIdx.x; i < ROWS * LANES; i += THREADS) {
-        int m = i / LANES, lane = i % LANES;
-        real sum = 0;
-#pragma unroll 16  // of a number that the compiler knows, so that all loads of 16 are under way together
-        for (int j = 0; j < DEPTH / LANES; j++) sum += term(m, j * LANES + lane);
-        if (lane < DEPTH % LANES) sum += term(m, DEPTH / LANES * LANES + lane);
-        scratch[m * (LANES + 1) + lane] = sum;
-    }
-    __syncthreads();
-    for (int m = threadIdx.x; m < ROWS; m += THREADS) {
-        real sum = 0;
+    __device__ void keep(Element* to) const {
 #pragma unroll
-        for (int lane = 0; lane < LANES; lane++) sum += scratch[m * (LANES + 1) + lane];
-        end(m, sum);
+        for (int j = 0; j < (SIZE + THREADS - 1) / THREADS; j++) {
+            int i = j * THREADS + threadIdx.x;
+            if (i < SIZE) to[i] = values[j];
+        }
+    }
+};
+
+template <int SIZE, typename Element>
+__device__ inline Fetched<SIZE, Element> fetch(const Element* from)
+{
+    Fetched<SIZE, Element> fetched;
+#pragma unroll
+    for (int j = 0; j < (SIZE + THREADS - 1) / THREADS; j++) {
+        int i = j * THREADS + threadIdx.x;
+        fetched.values[j] = i < SIZE ? from[i] : Element(0);
+    }
+    return fetched;
+}
+
+// sum over k of term(matrix[m, k], x[k]) for every row m < ROWS; end(m, sum) takes it. A warp has up to ROWS_A_WARP rows at
+// a time, and its threads neighbouring k: they read whole lines of memory, and x[k] once for all rows. What each thread
+// has added up of a row waits in scratch, LANES + 1 elements a row.
+const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8;
+
+template <int ROWS, typename X, typename Term, typename End>
+__device__ inline void sum_rows(
+    real* scratch, const real* __restrict__ matrix, const X& x, const Term& term, const End& end)
+{
+    const int DEPTH = X::size, EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP;
+    int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+    for (int first = 0; first < ROWS; first += WARPS * EACH) {
+        const real* here = matrix + (first + warp) * DEPTH + lane;  // in the first row; the others are constants away
+        real sums[EACH];
+#pragma unroll
+        for (int r = 0; r < EACH; r++) sums[r] = 0;
+        auto add = [&](int start, bool within) {  // without a branch, so that loads overlap
+            real value = within ? x[start + lane] : real(0);
+#pragma unroll
+            for (int r = 0; r < EACH; r++) {
+                bool inside = within & (first + (r + 1) * WARPS <= ROWS || first + r * WARPS + warp < ROWS);
+                sums[r] += term(inside ? *(here + r * WARPS * DEPTH) : real(0), value);
+            }
+        };
+#pragma unroll 4
+        for (int start = 0; start + LANES <= DEPTH; start += LANES, here += LANES) add(start, true);
+        if (DEPTH % LANES) add(DEPTH / LANES * LANES, lane < DEPTH % LANES);
+#pragma unroll
+        for (int r = 0; r < EACH; r++) scratch[(r * WARPS + warp) * (LANES + 1) + lane] = sums[r];
+        __syncthreads();
+        for (int i = threadIdx.x; i < WARPS * EACH && first + i < ROWS; i += THREADS) {
+            real sum = 0;
+#pragma unroll
+            for (int l = 0; l < LANES; l++) sum += scratch[i * (LANES + 1) + l];
+            end(first + i, sum);
+        }
+        if (first + WARPS * EACH < ROWS) __syncthreads();  // before the next rows overwrite these
     }
 }

@@ -6,12 +6,14 @@
 //                                  db[o] = sum over h, w of d(o, h, w)
 //
 // The same formulas as in convolution.cu, convolution_input_gradient.cu and weight_gradient.cu. As on the CPU
-// (kernels/cpu/convolution.py) only connected pairs of maps are met, and what is outside an image is a frame of zeros.
+// (kernels/cpu/convolution.py) only connected pairs of maps are met, and what is outside an image is a frame of zeros;
+// on the way back, where half of all pixels would lie there, it is left out.
 //
 // Threads:  a thread has a run of RUN neighbours of a row, all in registers: a kernel's row costs RUN + 2·KW - 1 reads
-//           for RUN·KW multiply-adds. Neighbouring threads have neighbouring rows. Where that gives few threads work,
-//           SLICES of them share a run, each with every SLICES-th pair of maps, and their sums are added in order.
-//           A weight gradient's thread has one row of one kernel, KW sums, and every SLICES-th row of the maps.
+//           for RUN·KW multiply-adds. Neighbouring threads have neighbouring rows, on the way back the same row of
+//           several maps. Where that gives few threads work, SLICES of them share a run, each with every SLICES-th pair
+//           of maps, and their sums are added in order. A weight gradient's thread has one row of one kernel, KW sums,
+//           and every SLICES-th row of the maps.
 // Memory:   x, d and the kernels lie in shared memory.
 
 // Which kernel connects which maps: of map m (an output on the way forward, an input on the way back) those from
@@ -20,18 +22,20 @@ struct Pairs {
     const int *first, *kernel, *other;
 };
 
-// sum[p] += sum over kx of kernel[kx] · row[p + kx]; kernel[KW - 1 - kx] on the way back.
-template <int KW, bool BACK, int RUN>
+// sum[p] += sum over kx of kernel[kx] · row[LEFT + p + kx]; kernel[KW - 1 - kx] on the way back. What lies before row[FIRST]
+// or from row[LAST] on is 0, and is not even read.
+template <int KW, bool BACK, int LEFT, int FIRST, int LAST, int RUN>
 __device__ inline void correlate(const real* kernel, const real* row, real (&sum)[RUN])
 {
     real pixels[RUN + KW - 1];
 #pragma unroll
-    for (int i = 0; i < RUN + KW - 1; i++) pixels[i] = row[i];
+    for (int i = FIRST; i < LAST; i++) pixels[i - LEFT] = row[i];
 #pragma unroll
     for (int kx = 0; kx < KW; kx++) {
         real weight = kernel[BACK ? KW - 1 - kx : kx];
 #pragma unroll
-        for (int p = 0; p < RUN; p++) sum[p] += weight * pixels[p + kx];
+        for (int p = 0; p < RUN; p++)
+            if (FIRST <= LEFT + p + kx && LEFT + p + kx < LAST) sum[p] += weight * pixels[p + kx];
     }
 }
 
@@ -40,8 +44,17 @@ template <typename Out, int KH, int KW, int PH, int PW, bool BACK, int RUN, int 
 __device__ inline void sums_of_kernels(const In& in, const real* kernels, const Pairs& pairs, real* scratch, const End& end)
 {
     const int M = Out::channels, H = Out::height, W = Out::width, RUNS = (W + RUN - 1) / RUN, PITCH = (W + 1) / 2 * 2 + 1;
+    const int LEFT = BACK ? PW - KW + 1 : -PW;  // what a run reads begins there
+    const bool WHOLE = BACK && RUNS == 1;       // then it is known what lies outside
+    const int FIRST = WHOLE ? 0 : LEFT, LAST = WHOLE ? In::width : LEFT + RUN + KW - 1;
     for (int item = threadIdx.x; item < M * H * RUNS * SLICES; item += THREADS) {
         int h = item % H, start = item / H % RUNS * RUN, m = item / (H * RUNS) % M, slice = item / (H * RUNS * M);
+        if (BACK) {  // a warp has few rows, whose kernels have the same rows inside the image
+            h = item / (M * RUNS * SLICES);
+            start = item / M % RUNS * RUN;
+            m = item % M;
+            slice = item / (M * RUNS) % SLICES;
+        }
         real sum[RUN];
 #pragma unroll
         for (int p = 0; p < RUN; p++) sum[p] = 0;
@@ -50,8 +63,8 @@ __device__ inline void sums_of_kernels(const In& in, const real* kernels, const 
             int other = pairs.other[e];
             for (int ky = 0; ky < KH; ky++) {
                 int row = BACK ? h + PH - ky : h + ky - PH;
-                if (BACK && (row < 0 || row >= In::height)) continue;  // about half of them
-                correlate<KW, BACK>(kernel + ky * KW, &in(other, row, start + (BACK ? PW - KW + 1 : -PW)), sum);
+                if (BACK && (row < 0 || row >= In::height)) continue;
+                correlate<KW, BACK, LEFT, FIRST, LAST>(kernel + ky * KW, &in(other, row, start), sum);
             }
         }
 #pragma unroll
@@ -96,7 +109,7 @@ __device__ inline void convolution_weight_gradient(
     const int ROWS = PAIRS * KH, SUMS = ROWS * KW + D::channels;
     real* sums = SLICES == 1 ? gradients : scratch;
     for (int item = threadIdx.x; item < ROWS * SLICES; item += THREADS) {
-        int ky = item % KH, pair = item / KH % PAIRS, slice = item / ROWS;
+        int pair = item % PAIRS, ky = item / PAIRS % KH, slice = item / ROWS;  // a warp's maps lie in different banks
         int o = outputs[pair], c = inputs[pair];
         real sum[KW];
 #pragma unroll
@@ -121,6 +134,7 @@ __device__ inline void convolution_weight_gradient(
     for (int item = threadIdx.x; item < D::channels * SLICES; item += THREADS) {
         int o = item % D::channels, slice = item / D::channels;
         real sum = 0;
+#pragma unroll 1  // what runs only once need not be there several times
         for (int h = slice; h < D::height; h += SLICES)
 #pragma unroll
             for (int w = 0; w < D::width; w++) sum += d(o, h, w);
@@ -128,6 +142,7 @@ __device__ inline void convolution_weight_gradient(
     }
     if (SLICES == 1) return;
     __syncthreads();
+#pragma unroll 1
     for (int i = threadIdx.x; i < SUMS; i += THREADS) {
         real sum = 0;
         for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * SUMS + i];

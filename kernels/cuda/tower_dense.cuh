@@ -5,7 +5,7 @@
 //     squared_distances      y_i = sum over j of (x_j - w_ij)²    (rbf.cu)
 //     rbf_criterion, cross_entropy: the loss of sample n and d = scale · dE/dx · f'(x), as in rbf.cu and cross_entropy.cu
 //
-// Threads:  sum_rows of tower.cuh gives 8 threads to a row of W, which lies in global memory: neighbouring threads read
+// Threads:  sum_rows of tower.cuh gives a warp to some rows of W, which lies in global memory: neighbouring threads read
 //           neighbouring weights. On the way back a thread has an element of dx and every SLICES-th row of W.
 // Memory:   x and d lie in shared memory. Each block reads all weights by itself, from the second-level cache: for many
 //           samples a layer with many weights is better off in a kernel of its own.
@@ -14,9 +14,9 @@ template <typename X, typename Y>
 __device__ inline void dense(
     const X& x, const real* __restrict__ weights, const real* bias, const Squash& squash, const Y& y, real* scratch)
 {
-    sum_rows<Y::size, X::size>(
-        scratch,
-        [=](int m, int k) { return weights[m * X::size + k] * x[k]; },
+    sum_rows<Y::size>(
+        scratch, weights, x,
+        [](real weight, real value) { return weight * value; },
         [=](int m, real sum) { y[m] = squash(bias ? sum + bias[m] : sum); });
 }
 
@@ -28,7 +28,7 @@ __device__ inline void dense_input_gradient(
     for (int item = threadIdx.x; item < K * SLICES; item += THREADS) {
         int k = item % K, slice = item / K;
         real sum = 0;
-#pragma unroll 16
+#pragma unroll 32
         for (int j = 0; j < D::size / SLICES; j++) {
             int m = j * SLICES + slice;
             sum += weights[m * K + k] * d[m];
@@ -50,12 +50,9 @@ __device__ inline void dense_input_gradient(
 template <typename X, typename Y>
 __device__ inline void squared_distances(const X& x, const real* __restrict__ prototypes, const Y& y, real* scratch)
 {
-    sum_rows<Y::size, X::size>(
-        scratch,
-        [=](int i, int j) {
-            real difference = x[j] - prototypes[i * X::size + j];
-            return difference * difference;
-        },
+    sum_rows<Y::size>(
+        scratch, prototypes, x,
+        [](real prototype, real value) { return (value - prototype) * (value - prototype); },
         [=](int i, real sum) { y[i] = sum; });
 }
 
@@ -65,11 +62,12 @@ __device__ inline void rbf_criterion(
     const X& x, const real* __restrict__ prototypes, const int* labels, const real* scale, const D& d, double* blocks,
     int n, bool discriminative, real rubbish, const Squash& squash, real* scratch)
 {
-    real *y = scratch + CLASSES * (LANES + 1), *g = y + CLASSES;
-    squared_distances(x, prototypes, Near<CLASSES, 1, 1, 0, 0, 1>{y}, scratch);
+    int label = labels[n];  // on its way while distances are added up
+    real *y = scratch, *g = y + CLASSES;
+    squared_distances(x, prototypes, Near<CLASSES, 1, 1, 0, 0, 1>{y}, g + CLASSES);
     __syncthreads();
     if (threadIdx.x == 0) {
-        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, labels[n], discriminative, rubbish);
+        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, label, discriminative, rubbish);
         blocks[2 * n] = verdict.loss;
         blocks[2 * n + 1] = verdict.wrong;
     }

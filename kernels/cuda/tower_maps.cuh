@@ -13,7 +13,10 @@ __device__ inline void gather(
 {
     bool counts = n < position[1];
     offset index = counts ? order[position[0] + n] : 0;
-    for (int l = threadIdx.x; l < X::size; l += THREADS) {
+#pragma unroll 4
+    for (int round = 0; round * THREADS < X::size; round++) {  // bytes of several rounds are on their way together
+        int l = round * THREADS + threadIdx.x;
+        if (X::size % THREADS && l >= X::size) break;
         int i = l / X::width - (X::height - H) / 2, j = l % X::width - (X::width - W) / 2;
         bool inside = counts && 0 <= i && i < H && 0 <= j && j < W;
         x[l] = table[inside ? images[(index * H + i) * W + j] : 0];

@@ -27,5 +27,6 @@ extern "C" __global__ void __launch_bounds__(256, 2) weight_gradient(
 {
     __shared__ WeightGradientMemory memory;
     Geometry g = {channels, height, width, batch, h_out, w_out, kh, kw, sh, sw, ph, pw};
-    weight_gradient_tile(memory, d, x, partial, g, maps, length, blockIdx.x, blockIdx.y, blockIdx.z);
+    Partial end = {partial, maps, channels * kh * kw};
+    weight_gradient_tile(memory, d, x, g, maps, length, blockIdx.x, blockIdx.y, blockIdx.z, end);
 }

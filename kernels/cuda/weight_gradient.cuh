@@ -1,4 +1,5 @@
 // One block's work of weight_gradient.cu: MAPS maps times WEIGHTS weights, of one part of the outputs.
+// end(part, o, k, sum) takes each sum; k = K is the bias.
 
 const int TILE = 64, MAPS = 16, WEIGHTS = 32, LANES = 32, WARPS = 8;
 
@@ -7,35 +8,54 @@ struct WeightGradientMemory {
     real pixels[WEIGHTS][TILE + 1];
 };
 
+// Sums of parts that gradient_sum.cu or step_end.cuh will add: (splits, C_out, K + 1).
+struct Partial {
+    real* sums;
+    int maps, depth;
+
+    __device__ void operator()(int part, int o, int k, real sum) const {
+        sums[((offset)part * maps + o) * (depth + 1) + k] = sum;
+    }
+};
+
+template <typename End>
 __device__ inline void weight_gradient_tile(
-    WeightGradientMemory& memory, const real* __restrict__ d, const real* __restrict__ x, real* __restrict__ partial,
-    const Geometry& g, int maps, int length, int tile_k, int tile_o, int part)
+    WeightGradientMemory& memory, const real* __restrict__ d, const real* __restrict__ x,
+    const Geometry& g, int maps, int length, int tile_k, int tile_o, int part, const End& end)
 {
     Receptive cols = {x, g, 0, 0, 0};
     int depth = g.channels * g.kh * g.kw, columns = g.h_out * g.w_out * g.batch;
     int lane = threadIdx.x, warp = threadIdx.y;
     int first_k = tile_k * WEIGHTS, first_o = tile_o * MAPS;
     int begin = part * length;
-    int end = columns - begin < length ? columns : begin + length;
+    int stop = columns - begin < length ? columns : begin + length;
 
     Receptive::Key keys[WEIGHTS / WARPS];
     for (int i = 0; i < WEIGHTS / WARPS; i++) keys[i] = cols.key(first_k + warp + i * WARPS);
 
     real sum[MAPS / WARPS] = {0, 0};
-    for (int start = begin; start < end; start += TILE) {
-        for (int t = lane; t < TILE; t += LANES) {
-            int l = start + t;
-            bool inside = l < end;
-            if (inside) cols.column(l);
+    for (int start = begin; start < stop; start += TILE) {
+        real pixels[TILE / LANES][WEIGHTS / WARPS], gradients[TILE / LANES][MAPS / WARPS];
+#pragma unroll
+        for (int j = 0; j < TILE / LANES; j++) {  // without a branch: all loads are under way together
+            int l = start + lane + j * LANES;
+            bool inside = l < stop;
+            cols.column(l);
             for (int i = 0; i < WEIGHTS / WARPS; i++) {
                 int k = first_k + warp + i * WARPS;
-                real pixel = k == depth ? real(1) : inside && k < depth ? cols(keys[i]) : real(0);
-                memory.pixels[warp + i * WARPS][t] = pixel;
+                pixels[j][i] = cols(keys[i], inside & (k < depth));
+                if (k == depth) pixels[j][i] = 1;
             }
             for (int i = 0; i < MAPS / WARPS; i++) {
                 int o = first_o + warp + i * WARPS;
-                memory.gradients[warp + i * WARPS][t] = inside && o < maps ? d[(offset)o * columns + l] : real(0);
+                gradients[j][i] = inside & (o < maps) ? d[(offset)o * columns + l] : real(0);
             }
+        }
+#pragma unroll
+        for (int j = 0; j < TILE / LANES; j++) {
+            int t = lane + j * LANES;
+            for (int i = 0; i < WEIGHTS / WARPS; i++) memory.pixels[warp + i * WARPS][t] = pixels[j][i];
+            for (int i = 0; i < MAPS / WARPS; i++) memory.gradients[warp + i * WARPS][t] = gradients[j][i];
         }
         __syncthreads();
 #pragma unroll 8
@@ -47,6 +67,6 @@ __device__ inline void weight_gradient_tile(
     int k = first_k + lane;
     for (int i = 0; i < MAPS / WARPS; i++) {
         int o = first_o + warp + i * WARPS;
-        if (o < maps && k <= depth) partial[((offset)part * maps + o) * (depth + 1) + k] = sum[i];
+        if (o < maps && k <= depth) end(part, o, k, sum[i]);
     }
 }

@@ -6,9 +6,10 @@ import numpy as np
 
 from minicnn.backend import kernels
 from minicnn.compiled.plain import PlainForm
+from minicnn.compiled.step_end import WARP, WARPS, side_by_side, step_end
 
 # of kernels/cuda/product.cuh, weight_gradient.cu and criterion.cuh
-WARP, WARPS, ROWS, TILE, SAMPLES = 32, 8, 8, 64, 32
+ROWS, TILE, SAMPLES = 8, 64, 32
 
 ENOUGH_WARPS = 1024
 """Warps that keep a large GPU busy (8 on each of 128 multiprocessors). A constant, not the device's own number: it
@@ -16,6 +17,10 @@ decides in which order sums are added, and a network should come out the same on
 
 ENOUGH_BLOCKS = 256
 """Blocks of 256 threads that keep a large GPU busy."""
+
+WHOLE = 1024
+"""Samples of which one block adds up a fully connected layer's gradient, though several would have done so sooner: then
+it can move the weights at once."""
 
 
 class CudaForm(PlainForm):
@@ -28,13 +33,13 @@ class CudaForm(PlainForm):
     them added up by many blocks, each on its own, and leaves the partial sums in memory; another adds these, always in
     the same order, for atomic additions would give other bits in every run. By itself every such primitive is the two
     kernels one after the other. With ``gradient``, a network's vector that all gradients are stretches of, the partial
-    sums stay, and so does what the criterion leaves: ``step_end()`` is one kernel that adds all of it up, to be run
+    sums stay, and so does what the criterion leaves: ``step_end()`` ends in a kernel that adds all of it up, to be run
     last, which *sets* the gradient and moves the parameters.
     """
 
     def __init__(self, backend, dtype, gradient=None):
         super().__init__(backend, np.dtype(dtype))
-        self.gradient, self.left, self.blocks = gradient, [], None
+        self.gradient, self.left, self.late, self.blocks = gradient, [], [], None
 
     def prepare(self, primitive, *arguments):
         return self.launches(primitive, arguments)
@@ -101,14 +106,18 @@ class CudaForm(PlainForm):
         maps, depth, columns = len(d), len(x), x.shape[1]
         one_pixel = (depth, 1, 1, columns, 1, 1, 1, 1, 1, 1, 0, 0)  # a convolution on images of one pixel
         places = np.arange(maps)[:, None] * (depth + 1) + np.arange(depth)
-        return self._weight_gradient(d, x, one_pixel, depth, dweights, places, dbias)
+        blocks = 1 if columns <= WHOLE else ENOUGH_BLOCKS
+        launch = self._weight_gradient(d, x, one_pixel, depth, dweights, places, dbias, blocks)
+        if type(launch) is Left:
+            launch.layer = dweights, dbias
+        return launch
 
-    def _weight_gradient(self, d, x, sizes, depth, dweights, places, dbias):
+    def _weight_gradient(self, d, x, sizes, depth, dweights, places, dbias, blocks=ENOUGH_BLOCKS):
         self._reals(d=d, x=x, dweights=dweights, dbias=dbias)
         maps, columns = len(d), d.size // len(d)
         kernels.check_axes("weight_gradient", maps, columns)
         tiles = -(-(depth + 1) // 32), -(-maps // 16)  # of 32 weights and 16 maps
-        parts, length = _parts(math.prod(tiles), columns)
+        parts, length = _parts(math.prod(tiles), columns, blocks)
 
         def bind(partial):
             arguments = (d, x, partial, *sizes, maps, length)
@@ -215,7 +224,7 @@ class CudaForm(PlainForm):
             self.blocks = blocks
             return launch
         self._typed(np.float64, result=result)
-        added = self._bind("step_end.cu", "result_sum", (1,), (WARP, WARPS), (blocks, len(blocks), result))
+        added = self._bind("result_sum.cu", "result_sum", (1,), (WARP, WARPS), (blocks, len(blocks), result))
         return Launches([launch, added])
 
     # --------------------------------------------------------------------------------------------- the update
@@ -233,41 +242,44 @@ class CudaForm(PlainForm):
     # --------------------------------------------------------------------------- sums over a part of a batch
 
     def step_end(self, values, velocities, curvature, nesterov, data, *, summed=False):
-        """The kernel at the end of a step (kernels/cuda/step_end.cu). Call it once, when all is prepared.
+        """The launches that end a step (kernels/cuda/step_end.cuh). Call it once, when all is prepared.
 
         curvature: None, or what each parameter's rate is divided by; data: of the epoch, ``DeviceData`` of graph.py;
         summed: the gradient is there already, by ``gradient_sums``.
         """
         self._reals(values=values, velocities=velocities, curvature=curvature)
-        if summed:  # no partial sums of any parameter
-            partial, table = self.array(1, self.dtype), [self.array(values.size, np.int32) for _ in range(3)]
+        gradients = [left for left in self.late if left.layer and left.parts == 1 and not summed]
+        if summed:
+            launches, partial, table = [], None, np.zeros((3, values.size), np.int32)
         else:
-            partial, table = self._bind_sums()
-        arguments = (values, velocities, self.gradient, curvature, partial, *table, bool(nesterov), values.size,
-                     self.blocks, len(self.blocks), data.results, len(data.results), data.positions, data.rates,
-                     data.scales, data.step, data.ended, data.position, data.settings, data.scale)  # fmt: skip
-        return self._bind("step_end.cu", "step_end", (-(-values.size // WARP),), (WARP, WARPS), arguments)
+            launches, partial, table = self._bind_sums(gradients)
+        arrays = values, velocities, curvature
+        return Launches([*launches, step_end(self, arrays, nesterov, data, gradients, partial, table)])
 
     def gradient_sums(self):
-        """One kernel for all sums that were left: the whole gradient. Call it once, when all is prepared."""
-        partial, table = self._bind_sums()
-        grid, arguments = (-(-self.gradient.size // WARP),), (partial, *table, self.gradient, self.gradient.size, False)
-        return self._bind("gradient_sum.cu", "gradient_sum", grid, (WARP, WARPS), arguments)
+        """The launches that end in all sums that were left: the whole gradient. Call it once, when all is prepared."""
+        launches, partial, table = self._bind_sums()
+        grid, table = (-(-self.gradient.size // WARP),), map(self.asarray, table)
+        arguments = (partial, *table, self.gradient, self.gradient.size, False)
+        added = self._bind("gradient_sum.cu", "gradient_sum", grid, (WARP, WARPS), arguments)
+        return Launches([*launches, added])
 
-    def _bind_sums(self):
-        """(partial sums, (first, step, count)) of the whole gradient, when all kernels that leave some have a place."""
-        total = sum(sums.parts * sums.size for sums in self.left)
+    def _bind_sums(self, but=()):
+        """(the launches that were put off, partial sums, (first, step, count) of each element of the gradient), when
+        all kernels ``but`` these that leave some have a place for them."""
+        lefts = [left for left in self.left if left not in but]
+        total = sum(left.parts * left.size for left in lefts)
         if total >= 2**31:
             raise ValueError(f"the partial sums of the gradients have {total:,} elements, more than 32 bits count")
-        partial, start = self.array(max(total, 1), self.dtype), 0
-        first, step, count = np.zeros((3, self.gradient.size), np.int32)
-        for sums in self.left:
-            sums.launch = sums.bind(partial[start : start + sums.parts * sums.size])
-            for gradient, places in sums.targets:
-                here = self._stretch(gradient)
-                first[here], step[here], count[here] = start + places.reshape(-1), sums.size, sums.parts
-            start += sums.parts * sums.size
-        return partial, [self.asarray(a) for a in (first, step, count)]
+        partial, start, table = self.array(max(total, 1), self.dtype), 0, np.zeros((3, self.gradient.size), np.int32)
+        for left in lefts:
+            left.partial = partial[start : start + left.parts * left.size]
+            left.launch = left.bind and left.bind(left.partial)
+            for gradient, places in left.targets:
+                here = self.stretch(gradient)
+                table[0, here], table[1:, here] = start + places.reshape(-1), [[left.size], [left.parts]]
+            start += left.parts * left.size
+        return side_by_side(self, [left for left in self.late if left in lefts]), partial, table
 
     def _sums(self, parts, size, bind, targets):
         """A kernel whose blocks leave sums over ``parts`` parts, ``size`` each; ``bind(partial)`` makes it.
@@ -289,7 +301,7 @@ class CudaForm(PlainForm):
         grid = (-(-gradient.size // WARP),)
         return self._bind("gradient_sum.cu", "gradient_sum", grid, (WARP, WARPS), arguments)
 
-    def _stretch(self, a):
+    def stretch(self, a):
         """Which stretch of the gradient's vector ``a`` is a view of."""
         start = (a.data.ptr - self.gradient.data.ptr) // a.itemsize
         if not 0 <= start <= self.gradient.size - a.size:
@@ -334,11 +346,16 @@ class CudaForm(PlainForm):
 
 
 class Left:
-    """A kernel that leaves partial sums in an array which ``step_end`` makes for all such kernels together."""
+    """A kernel that leaves partial sums in an array which is made for all such kernels together.
+
+    tiles: of a weight gradient, whose tiles may share a kernel with others; layer: a fully connected one's (gradient of
+    its weights, of its biases or None).
+    """
+
+    tiles = layer = None
 
     def __init__(self, parts, size, bind, targets):
         self.parts, self.size, self.bind, self.targets = parts, size, bind, targets
-        self.launch = self.tiles = None  # tiles: of a weight gradient, whose tiles may share a kernel with others
 
     def __call__(self):
         self.launch()
@@ -360,11 +377,11 @@ def slices(rows, depth, columns):
     return count
 
 
-def _parts(blocks, columns):
+def _parts(blocks, columns, enough=ENOUGH_BLOCKS):
     """(parts, length): parts of ``length`` outputs, the last may have fewer, that bring ``blocks`` blocks for each to
-    about ENOUGH_BLOCKS, all of them with something to do."""
+    about ``enough``, all of them with something to do."""
     tiles = -(-columns // TILE)
-    each = -(-tiles // min(tiles, max(1, ENOUGH_BLOCKS // blocks)))  # tiles in a part
+    each = -(-tiles // min(tiles, max(1, enough // blocks)))  # tiles in a part
     return -(-tiles // each), each * TILE
 
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 
 from minicnn.backend import kernels
-from minicnn.compiled.cuda import WARP, WARPS, CudaForm, Launches, Left
+from minicnn.compiled.cuda import CudaForm, Launches, Left
 from minicnn.compiled.tower_steps import THREADS
 from minicnn.compiled.towers import Call, Tower, plan, source
 
@@ -27,7 +27,7 @@ class TowerForm(CudaForm):
 
     def __init__(self, backend, dtype, gradient=None):
         super().__init__(backend, dtype, gradient)
-        self.bound, self.side_by_side = [], None
+        self.bound = []
 
     def prepare(self, primitive, *arguments):
         return [Call(primitive, arguments)]
@@ -44,17 +44,14 @@ class TowerForm(CudaForm):
                 self._bind_towers()
         made = ([u] if type(u) is BoundTower else self.launches(u.primitive, u.arguments) for u in units)
         launches = [*itertools.chain(*made)]
-        tiled = [launch for launch in launches if type(launch) is Left and launch.tiles is not None]
-        if len(tiled) > 1:  # they stand at the end, for nobody waits for them
-            self.side_by_side = SideBySide(self, tiled)
-            launches = [*(launch for launch in launches if launch not in tiled), self.side_by_side]
-        return Launches(launches)
+        self.late = [launch for launch in launches if type(launch) is Left and launch.tiles is not None]
+        for left in self.late:  # nobody waits for them
+            left.bind = None
+        return Launches(launch for launch in launches if launch not in self.late)
 
-    def _bind_sums(self):
-        found = super()._bind_sums()
+    def _bind_sums(self, but=()):
+        found = super()._bind_sums(but)
         self._bind_towers()
-        if self.side_by_side is not None:
-            self.side_by_side.bind()
         return found
 
     def _bind_towers(self):
@@ -101,44 +98,6 @@ class BoundTower:
             self.form.blocks = self.form.array((self.tower.samples, 2), np.float64)
             return self.form.blocks
         return argument
-
-
-class SideBySide:
-    """Gradients of weights that do not wait for each other, by one kernel: each layer has its share of the blocks.
-
-    A function of no arguments, once the partial sums have a place.
-    """
-
-    def __init__(self, form, gradients):
-        self.form, self.gradients, self.launch = form, gradients, None
-        for left in gradients:
-            left.bind = functools.partial(setattr, left, "partial")
-
-    def __call__(self):
-        self.launch()
-
-    def bind(self):
-        lines, parameters, arguments, blocks = [], [], [], 0
-        for number, left in enumerate(self.gradients):
-            d, x, sizes, maps, length, (wide, high, parts) = left.tiles
-            parameters += [f"const real* d{number}", f"const real* x{number}", f"real* __restrict__ partial{number}"]
-            arguments += [d, x, left.partial]
-            geometry = f"Geometry{{{', '.join(map(str, sizes))}}}"
-            lines += [
-                f"    if (b < {wide * high * parts})",
-                f"        return weight_gradient_tile(memory, d{number}, x{number}, partial{number}, {geometry},",
-                f"            {maps}, {length}, b % {wide}, b / {wide} % {high}, b / {wide * high});",
-                f"    b -= {wide * high * parts};",
-            ]
-            blocks += wide * high * parts
-        text = "\n".join([
-            '#include "common.cuh"', '#include "receptive.cuh"', '#include "weight_gradient.cuh"', "",
-            f'extern "C" __global__ void __launch_bounds__({WARP * WARPS}, 2) weight_gradients(',
-            "    " + ", ".join(parameters) + ")", "{", "    __shared__ WeightGradientMemory memory;",
-            "    int b = blockIdx.x;", *lines[:-1], "}", "",
-        ])  # fmt: skip
-        how = kernels.Written(text), "weight_gradients", self.form.dtype.name, (blocks,), (WARP, WARPS)
-        self.launch = kernels.bind(self.form.backend.xp, *how, arguments)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""An epoch on a GPU: one captured CUDA graph, launched for every batch, and nothing read back until the end."""
+"""An epoch on a GPU: a captured CUDA graph, launched for a few batches at a time; nothing is read until the end."""
 
 import contextlib
 import warnings
@@ -16,6 +16,10 @@ from minicnn.data.transforms import Pixels
 from minicnn.errors import DeviceError
 from minicnn.layers import RBF
 from minicnn.optim import StochasticDiagonalLM
+
+STEPS = 8
+"""In the larger of two graphs. Eight steps of LeNet-5 take far longer than what lies between two launches, on the host
+and on the device, and few are left over at the end of an epoch."""
 
 
 def graph_obstacle(network, loss, optimizer):
@@ -41,7 +45,7 @@ class DeviceData:
 
     Of the epoch: images, labels; order (samples,); a row a batch of positions = (start, count), rates, scales and
     results = (summed loss, wrong labels). Of the step: step (1,), the batch it stands at; position (2,), scale (1,) and
-    settings = (lr, momentum, weight_decay), which kernels/cuda/step_end.cu takes from the rows; ended (1,), how many of
+    settings = (lr, momentum, weight_decay), which the step's last kernel takes from the rows; ended (1,), how many of
     that kernel's blocks have ended.
     """
 
@@ -58,11 +62,11 @@ class DeviceData:
 class GraphSteps:
     """``epoch(batches, rates)`` trains on every batch and then says each one's loss and errors.
 
-    A step of LeNet-5 is three kernels of a few microseconds each; starting them one by one from Python would take far
+    A step of LeNet-5 is two kernels of a few microseconds each; starting them one by one from Python would take far
     longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
     every time, so all that changes from step to step lies in device memory (``DeviceData``), and the step's last kernel
-    moves on to the next batch. The host only says "again", without waiting. An epoch's last, short batch is filled up
-    with samples that do not count.
+    moves on to the next batch. So ``STEPS`` steps can be one graph, and a graph of one step does what is left over. The
+    host only says "again", without waiting. An epoch's last, short batch is filled up with samples that do not count.
 
     Where the capture fails, every step is launched kernel by kernel, with a RuntimeWarning that says why.
     ``capture=False`` asks for it.
@@ -80,7 +84,7 @@ class GraphSteps:
         self.network, self.optimizer, self.dataset = network, optimizer, dataset
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
-        self.data = self.launches = self.curvature = self.graph = None
+        self.data = self.launches = self.curvature = self.graph = self.several = None
 
     def __enter__(self):
         cuda = self.backend.xp.cuda
@@ -89,14 +93,14 @@ class GraphSteps:
             with self.on_device():
                 self._prepare()
                 if self.capture:
-                    self.graph = self._captured()
+                    self._capture()
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
 
     def __exit__(self, *error):
-        self.data = self.launches = self.curvature = self.graph = None
+        self.data = self.launches = self.curvature = self.graph = self.several = None
         try:
             with self.backend.device_errors():
                 self.backend.synchronize()
@@ -109,7 +113,7 @@ class GraphSteps:
         """Train on the batches; yields (indices, lr, loss, errors) of each, in order, the loss summed over the batch.
 
         batches: index arrays, all of batch_size but the last; rates: a learning rate for each of them. All are done
-        when the first is yielded; ``stopped`` is asked before every one. Where a loss is not finite, neither are the
+        when the first is yielded; ``stopped`` is asked before every launch. Where a loss is not finite, neither are the
         weights.
         """
         batches, rates, done = list(batches), list(rates), 0
@@ -117,11 +121,8 @@ class GraphSteps:
             return
         with self.on_device():
             self.start(batches, rates)
-            for _ in batches:
-                if stopped():
-                    break
-                self.queue()
-                done += 1
+            while done < len(batches) and not stopped():
+                done += self.queue(len(batches) - done)
             results = self.results(done)
         for indices, lr, (loss, errors) in zip(batches, rates, results.tolist()):
             self.optimizer.lr = lr
@@ -182,12 +183,16 @@ class GraphSteps:
             array[: len(values)] = self.backend.asarray(values.astype(array.dtype))
         data.step[...] = 0
 
-    def queue(self):
-        """Ask the device for the next step; returns before it is done."""
+    def queue(self, left):
+        """Ask the device for the next of ``left`` steps -> for how many; returns before they are done."""
+        if self.several is not None and left >= STEPS:
+            self.several.launch(self.stream)
+            return STEPS
         if self.graph is not None:
             self.graph.launch(self.stream)
         else:
             self.launches()
+        return 1
 
     # ---------------------------------------------------------------------------------------- once at first
 
@@ -214,14 +219,19 @@ class GraphSteps:
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = xp.ones(vector.values.shape, dtype)
         end = form.step_end(vector.values, optimizer.velocity[0], self.curvature, optimizer.nesterov, data)
-        return Launches([*program.sections[0], end])
+        return Launches([*program.sections[0], *end])
 
-    def _captured(self):
-        """The step as a graph; None, with a warning, where it cannot be captured."""
+    def _capture(self):
+        self.graph = self._captured(self.launches)
+        if self.graph is not None:
+            self.several = self._captured(Launches(STEPS * self.launches))
+
+    def _captured(self, launches):
+        """These launches as a graph; None, with a warning, where they cannot be captured."""
         self.stream.synchronize()
         self.stream.begin_capture()
         try:
-            self.launches()
+            launches()
             return self.stream.end_capture()
         except (NotImplementedError, RuntimeError) as error:
             with contextlib.suppress(RuntimeError):  # leave the stream as it was; what broke the capture is known
@@ -230,6 +240,6 @@ class GraphSteps:
                 "the training step could not be captured in a CUDA graph, its kernels are launched one by one: "
                 f"{error}",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
             return None

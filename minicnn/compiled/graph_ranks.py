@@ -43,22 +43,17 @@ class RankSteps(GraphSteps):
         program = Program(self.network, form, self.most, *batch, self.loss, vector.grads, data.scale)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = self.backend.xp.ones(vector.values.shape, dtype)
-        gradient = Launches([*program.sections[0], form.gradient_sums()])
+        gradient = Launches([*program.sections[0], *form.gradient_sums()])
         arrays = vector.values, optimizer.velocity[0], self.curvature
-        update = Launches([form.step_end(*arrays, optimizer.nesterov, data, summed=True)])
+        update = form.step_end(*arrays, optimizer.nesterov, data, summed=True)
         return Halves(gradient, partial(self.communicator.sum, vector.grads), update)
 
-    def _captured(self):
+    def _capture(self):
         halves = self.launches
-        graphs = []
-        for half in (halves.gradient, halves.update):
-            self.launches = half
-            graphs.append(super()._captured())
-        self.launches = halves
-        if None in graphs:
-            return None
-        gradient, update = (partial(graph.launch, self.stream) for graph in graphs)
-        return Halves(gradient, halves.sum, update)
+        gradient, update = (self._captured(half) for half in (halves.gradient, halves.update))
+        if gradient is not None and update is not None:
+            launches = (partial(graph.launch, self.stream) for graph in (gradient, update))
+            self.graph = Halves(next(launches), halves.sum, next(launches))
 
 
 class Halves:

@@ -11,8 +11,11 @@ THREADS = 512
 LONGEST_RUN = 14
 """Neighbours in a row of which one thread keeps the sums in registers."""
 
-LANES = 8
-"""Threads that share a row of a matrix, as in kernels/cuda/tower.cuh."""
+LANES, ROWS_A_WARP = 32, 8
+"""Threads that share a row of a matrix, and rows that they have at a time, as in kernels/cuda/tower.cuh."""
+
+SMALL = 2048
+"""Elements of a parameter that is fetched into shared memory when a tower begins, so that no layer waits for it."""
 
 MOST_READ = 2**22
 """Elements that all blocks together may read of a fully connected layer's weights, each block all of them: 16 MB in
@@ -23,18 +26,19 @@ class Step:
     """Of a primitive with these arguments, by name.
 
     near: {argument: (rows, columns of zeros around it, length of a row that is read)} of what its function reads from
-    shared memory; scratch: elements of shared memory that it works with; sums: elements that it leaves for
-    ``gradient_sum.cu`` to add up, and targets = [(gradient, where in these sums its own are)].
+    shared memory; scratch: elements of shared memory that it works with; tables: rows of integers that it reads there;
+    sums: elements that it leaves to be added up, and targets = [(gradient, where in these sums its own are)];
+    ends_early: whether what others read of it in shared memory, if anything, is there before its own last barrier.
     """
 
-    scratch, sums, targets = 0, 0, ()
+    scratch, sums, targets, tables, ends_early = 0, 0, (), (), False
     near: types.MappingProxyType[str, tuple[int, int, int]] = types.MappingProxyType({})
 
     def __init__(self, **named):
         self.__dict__.update(named)
 
     def text(self, at):
-        """The call; ``at`` has the C++ expression of every argument, of ``scratch`` and of ``sums``."""
+        """The call; ``at`` has the C++ expression of every argument, of ``scratch`` and ``sums``, and of all tables."""
         raise NotImplementedError
 
 
@@ -61,9 +65,10 @@ class _Correlation(Step):
         self.slices = max(1, min(THREADS // (maps * height * runs), int(pairs)))
         if self.slices > 1:
             self.scratch = self.slices * maps * height * ((width + 1) // 2 * 2 + 1)
-        frame = (0, kw - 1 - pw) if self.back else (ph, pw)
-        self.near = {inner: (*frame, runs * self.run + kw - 1), "weights": (0, 0, 0)}
-        self.constants = f"{kh}, {kw}, {ph}, {pw}, {self.run}, {self.slices}"
+        frame = (0, 0 if runs == 1 else kw - 1 - pw) if self.back else (ph, pw)
+        read = 0 if self.back and runs == 1 else runs * self.run + kw - 1
+        self.near = {inner: (*frame, read), "weights": (0, 0, 0)}
+        self.constants, self.tables = f"{kh}, {kw}, {ph}, {pw}, {self.run}, {self.slices}", self.pairs()
 
     def pairs(self):
         """first (M + 1,), kernel, other: see ``Pairs`` in kernels/cuda/tower_convolution.cuh."""
@@ -71,7 +76,7 @@ class _Correlation(Step):
         kernel = np.argsort(ends[:, 0], kind="stable")
         maps = self.connections.inputs if self.back else self.connections.outputs
         first = np.searchsorted(ends[kernel, 0], np.arange(maps + 1))
-        return [np.ascontiguousarray(a, dtype=np.int32) for a in (first, kernel, ends[kernel, 1])]
+        return first, kernel, ends[kernel, 1]
 
 
 class Convolution(_Correlation):
@@ -80,7 +85,7 @@ class Convolution(_Correlation):
         self.layout(self.y, "x")
 
     def text(self, at):
-        return (f"convolution<{self.constants}>({at.x}, {at.weights}, {at.pairs(*self.pairs())}, {at.bias}, "
+        return (f"convolution<{self.constants}>({at.x}, {at.weights}, Pairs{{{at.tables}}}, {at.bias}, "
                 f"{squash(self.squash)}, {at.y}, {at.scratch})")  # fmt: skip
 
 
@@ -92,11 +97,13 @@ class ConvolutionInputGradient(_Correlation):
         self.layout(self.dx, "d")
 
     def text(self, at):
-        return (f"convolution_input_gradient<{self.constants}>({at.d}, {at.weights}, {at.pairs(*self.pairs())}, "
+        return (f"convolution_input_gradient<{self.constants}>({at.d}, {at.weights}, Pairs{{{at.tables}}}, "
                 f"{at.x}, {squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
 
 
 class ConvolutionWeightGradient(Step):
+    ends_early = True
+
     def __init__(self, **named):
         super().__init__(**named)
         (kh, kw), (ph, pw), height = self.window.size, self.window.padding, self.d.shape[1]
@@ -107,18 +114,17 @@ class ConvolutionWeightGradient(Step):
         self.scratch = self.sums * slices if slices > 1 else 0
         self.near = {"x": (ph, pw, 0), "d": (0, 0, 0)}
         self.targets = [(self.dweights, np.arange(weights)), (self.dbias, weights + np.arange(len(self.d)))]
-        self.constants = f"{kh}, {kw}, {ph}, {pw}, {pairs}, {slices}"
+        self.constants, self.tables = f"{kh}, {kw}, {ph}, {pw}, {pairs}, {slices}", np.array(self.connections.pairs).T
 
     def text(self, at):
-        outputs, inputs = np.array(self.connections.pairs, np.int32).T
-        return (f"convolution_weight_gradient<{self.constants}>({at.d}, {at.x}, {at.indices('outputs', outputs)}, "
-                f"{at.indices('inputs', inputs)}, {at.sums}, {at.scratch})")  # fmt: skip
+        return (f"convolution_weight_gradient<{self.constants}>({at.d}, {at.x}, {at.tables}, {at.sums}, "
+                f"{at.scratch})")  # fmt: skip
 
 
 class Dense(Step):
     def __init__(self, **named):
         super().__init__(**named)
-        self.scratch, self.near = len(self.y) * (LANES + 1), {"x": (0, 0, 0)}
+        self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
 
     def text(self, at):
         return f"dense({at.x}, {at.weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
@@ -143,6 +149,8 @@ class Subsampling(Step):
 
 
 class SubsamplingBackward(Step):
+    ends_early = True
+
     def __init__(self, **named):
         super().__init__(**named)
         maps, outputs = len(self.d), math.prod(self.d.shape[1:-1])
@@ -181,7 +189,7 @@ class ActivationBackward(Step):
 class SquaredDistances(Step):
     def __init__(self, **named):
         super().__init__(**named)
-        self.scratch, self.near = len(self.y) * (LANES + 1), {"x": (0, 0, 0)}
+        self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
 
     def text(self, at):
         return f"squared_distances({at.x}, {at.prototypes}, {at.y}, {at.scratch})"
@@ -190,7 +198,8 @@ class SquaredDistances(Step):
 class RBFCriterion(Step):
     def __init__(self, **named):
         super().__init__(**named)
-        self.scratch, self.near = len(self.prototypes) * (LANES + 3), {"x": (0, 0, 0)}
+        classes = len(self.prototypes)
+        self.scratch, self.near = 2 * classes + sums_of_rows(classes), {"x": (0, 0, 0)}
 
     def text(self, at):
         discriminative = "false" if self.j is None else "true"
@@ -204,6 +213,12 @@ class CrossEntropy(Step):
 
     def text(self, at):
         return f"cross_entropy({at.z}, {at.labels}, {at.scale}, {at.d}, {at.blocks()}, n, {at.scratch})"
+
+
+def sums_of_rows(rows):
+    """Elements that ``sum_rows`` of kernels/cuda/tower.cuh works with."""
+    warps = THREADS // LANES
+    return warps * min(ROWS_A_WARP, -(-rows // warps)) * (LANES + 1)
 
 
 def squash(constants):

@@ -11,8 +11,10 @@ import inspect
 import itertools
 from types import SimpleNamespace
 
+import numpy as np
+
 from minicnn.compiled import primitives
-from minicnn.compiled.tower_steps import THREADS, step
+from minicnn.compiled.tower_steps import SMALL, THREADS, step
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -29,7 +31,7 @@ HEADERS = (
 )  # fmt: skip
 
 NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
-"""Arguments that ``gradient_sum.cu`` and ``step_end.cu`` write."""
+"""Arguments that ``gradient_sum.cu`` and ``step_end.cuh`` write."""
 
 TYPES = {"|u1": "unsigned char", "<i4": "int", "<i8": "offset", "<f4": "real", "<f8": "real"}
 
@@ -119,21 +121,32 @@ class Tower:
             for name, a in call.named.items():
                 if not _is_array(a) or a.dtype != real:
                     continue
-                place, frame = address(a), call.step.near.get(name)
-                if frame is None and not (place in written and place in read and name in call.samples):
+                place, frame, is_batch = address(a), call.step.near.get(name), name in call.samples
+                early = not is_batch and name not in NOT_IN_A_KERNEL and a.size <= SMALL
+                if frame is None and not early and not (place in written and place in read and is_batch):
                     continue
                 if place not in self.buffers:
-                    start, made_here = written.get(place, number - 1), place in written
-                    self.buffers[place] = Buffer(a, name, number, name in call.samples, start, made_here)
-                self.buffers[place].used(number, frame or (0, 0, 0))
+                    start, made_here = written.get(place, -1 if early else number - 1), place in written
+                    self.buffers[place] = Buffer(a, name, number, is_batch, start, made_here, early)
+                self.buffers[place].used(self._until(number), frame or (0, 0, 0))
         for number, call in enumerate(self.calls):
             for name in call.samples:
                 if address(call.named[name]) in self.buffers:
-                    self.buffers[address(call.named[name])].used(number, as_array=call.named[name])
+                    self.buffers[address(call.named[name])].used(self._until(number), as_array=call.named[name])
         for place, buffer in self.buffers.items():
             buffer.left = buffer.made_here and self._leaves(place)
             if buffer.left:
                 buffer.last = max(buffer.last, buffer.first + 1)
+
+    def _until(self, number):
+        """The step before whose end some thread may still be in step ``number``."""
+        while number < len(self.steps) - 1 and self._goes_on(number):
+            number += 1
+        return number
+
+    def _goes_on(self, number):
+        """Whether a thread goes on from step ``number`` to the next without waiting for the others."""
+        return number >= 0 and self.steps[number].ends_early
 
     def _leaves(self, place):
         """Whether an array is wanted outside: somebody else reads it, or nobody does, as what a program is for."""
@@ -142,10 +155,13 @@ class Tower:
     def _lay_out(self):
         """An offset for each buffer, where none that lives at the same time lies: the largest first, each as low as
         it can."""
-        work = [Scratch(s.scratch, number) for number, s in enumerate(self.steps) if s.scratch]
-        self.scratch = {buffer.first: buffer for buffer in work}
+        used = [(number, s.scratch) for number, s in enumerate(self.steps) if s.scratch]
+        self.scratch = {number: Scratch(size, number, self._until(number)) for number, size in used}
+        self.table = np.array([n for s in self.steps for a in s.tables for n in a], np.int32)
+        if len(self.table):
+            self.scratch["tables"] = Scratch(-(-self.table.nbytes // self.itemsize), -1, len(self.steps))
         placed = []
-        for buffer in sorted([*self.buffers.values(), *work], key=lambda b: -b.size):
+        for buffer in sorted([*self.buffers.values(), *self.scratch.values()], key=lambda b: -b.size):
             meets = [b for b in placed if b.first <= buffer.last and buffer.first <= b.last]
             buffer.offset = min(
                 end for end in [0, *(b.offset + b.size for b in meets)]
@@ -161,9 +177,9 @@ class Tower:
         the criterion's results ("sums", step) and "blocks", which whoever launches it has to make."""
         self.parameters, self.arguments, self.names, self.variables = [], [], {}, {}
         stages = [self._stage(number) for number in range(-1, len(self.calls))]
-        stages = [stage for stage in stages if stage]
-        for stage in stages[:-1]:
-            stage.append("__syncthreads();")
+        for number, stage in enumerate(stages[:-1], -1):
+            if stage and (self._fetched(number) or not self._goes_on(number)):
+                stage.append("__syncthreads();")
         stages.append(self._leaving(len(self.calls) - 1))
         variables = [f"auto {name} = {value};" for value, name in self.variables.items()]
         body = ["DYNAMIC_SHARED(real, room);", "int n = blockIdx.x;", *variables, *itertools.chain(*stages)]
@@ -176,10 +192,26 @@ class Tower:
 
     def _stage(self, number):
         """What happens between two barriers: step ``number``, and what the steps before and after it need of memory."""
-        lines = self._leaving(number - 1)
-        lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._begun(number) if not b.made_here]
+        lines = self._leaving(number - 1) if number >= 0 else self._early()
+        lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._fetched(number)]
         lines += [f"{self._near(b)}.clear_frame();" for b in self._begun(number) if b.framed]
         return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
+
+    def _fetched(self, number):
+        return [b for b in self._begun(number) if not b.made_here and not b.early]
+
+    def _early(self):
+        """Small parameters and tables: all loads begin before the first is waited for."""
+        early = [b for b in self.buffers.values() if b.early]
+        arrays = [(self._array(b.name, b.array, b.step), b.array.size, f"{self._near(b)}.data") for b in early]
+        if len(self.table):
+            tables = self._parameter("const int*", "tables", "", self.table)
+            arrays.append((tables, self.table.size, self._near_tables()))
+        return [*(f"auto {name}_ = fetch<{size}>({name});" for name, size, _ in arrays),
+                *(f"{name}_.keep({room});" for name, _, room in arrays)]  # fmt: skip
+
+    def _near_tables(self):
+        return self._variable(f"(int*)(room + {self.scratch['tables'].offset})", "near_tables")
 
     def _begun(self, number):
         return [buffer for buffer in self.buffers.values() if buffer.first == number]
@@ -197,18 +229,14 @@ class Tower:
             elif name in call.samples and name != "labels":
                 near = self.buffers.get(address(a))
                 expressions[name] = self._far(name, a, number) if near is None else self._near(near)
-            elif name in call.step.near:  # a parameter
-                expressions[name] = f"{self._near(self.buffers[address(a)])}.data"
-            elif name not in NOT_IN_A_KERNEL:
-                expressions[name] = self._array(name, a, number)
-
-        def table(name, values):
-            return self._parameter("const int*", name, number, values)
-
+            elif name not in NOT_IN_A_KERNEL:  # a parameter
+                near = self.buffers.get(address(a))
+                expressions[name] = self._array(name, a, number) if near is None else f"{self._near(near)}.data"
         scratch, sums = self.scratch.get(number), call.step.sums
+        before = sum(len(a) for s in self.steps[:number] for a in s.tables)
+        starts = itertools.accumulate((len(a) for a in call.step.tables), initial=before)
         return SimpleNamespace(
-            **expressions, indices=table,
-            pairs=lambda *tables: f"Pairs{{{', '.join(map(table, ('first', 'kernel', 'other'), tables))}}}",
+            **expressions, tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
             real=lambda name, value: self._parameter("real", name, number, float(value)),
             blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
             scratch="room" if scratch is None else f"room + {scratch.offset}",
@@ -263,17 +291,18 @@ def source(texts):
 
 
 class Scratch:
-    """Shared memory that one step works with."""
+    """Shared memory without an array of the program, from step ``first`` to ``last``."""
 
-    def __init__(self, size, number):
-        self.size, self.first, self.last = size, number, number
+    def __init__(self, size, first, last):
+        self.size, self.first, self.last = size, first, last
 
 
 class Buffer:
-    """An array in shared memory, from step ``first`` on, which makes it or during which it is fetched."""
+    """An array in shared memory, from step ``first`` on, which makes it or during which it is fetched; early: by loads
+    that begin before all else."""
 
-    def __init__(self, a, name, step, is_batch, first, made_here):
-        self.array, self.name, self.step, self.is_batch = a, name, step, is_batch
+    def __init__(self, a, name, step, is_batch, first, made_here, early):
+        self.array, self.name, self.step, self.is_batch, self.early = a, name, step, is_batch, early
         self.first, self.last, self.made_here, self.left = first, first, made_here, False
         self.shape = shape_of(a) if is_batch else (a.size, 1, 1)
         self.frame = 0, 0, 0

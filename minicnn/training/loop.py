@@ -17,7 +17,7 @@ from minicnn.ranks import Communicator
 from minicnn.training.agreement import agree, check_batch_size, check_same, copy_of, facts_of, share_state
 from minicnn.training.averaging import AveragedNetwork, check_average
 from minicnn.training.checkpoint import load_checkpoint, save_checkpoint
-from minicnn.training.evaluate import evaluate
+from minicnn.training.evaluate import Evaluator
 from minicnn.training.fingerprint import task_of
 from minicnn.training.history import History, Record
 from minicnn.training.places import Places
@@ -109,6 +109,7 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
             loaded = load_checkpoint(path, network, optimizer, task, complete=True, average=average)
             run = Progress.from_dict(loaded[0])
     log = History(history, run.records)
+    tested = None if test is None else Evaluator(test, loss, communicator=communicator)
     kept = resume
 
     def save():
@@ -163,12 +164,12 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
                     save()
                     break
                 record = {**run.record(optimizer.lr), **seconds, **getattr(optimizer, "report", dict)()}
-                if test is not None:
-                    result = evaluate(network, test, loss, communicator=communicator)
+                if tested is not None:
+                    result = tested(network)
                     check(math.isfinite(result.loss), f"the test loss is {result.loss}")
                     record.update(test_loss=result.loss, test_error=result.error_rate)
                     if average is not None:
-                        result = evaluate(average.network, test, loss, communicator=communicator)
+                        result = tested(average.network)
                         record.update(average_test_loss=result.loss, average_test_error=result.error_rate)
                 run.next_epoch()
                 log.append(record)

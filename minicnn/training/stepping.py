@@ -8,7 +8,7 @@ from minicnn.compiled.steps import Steps
 def training_steps(network, loss, optimizer, dataset, batch_size, threads, communicator):
     """What trains on batches: a context manager with ``epoch`` and ``use_images``, see ``Steps``.
 
-    On a GPU a step is one captured graph, unless there is something in it that no graph can take.
+    On a GPU steps are a captured graph, unless there is something in it that no graph can take.
     """
     if graph_obstacle(network, loss, optimizer) is None:
         if communicator.size > 1:

@@ -57,12 +57,20 @@ def test_a_block_computes_what_the_text_says_and_counts_warps():
     assert block.counts["multiply-adds"] == 2  # one instruction in each of two warps
     assert block.counts["global accesses"] == 4 and block.counts["global sectors"] == 16  # 64 floats there and back
     assert block.counts["shared accesses"] == block.counts["shared wavefronts"] == 4
-    assert len(block.stages) == 1
+    (first, counts), (second, _) = block.stages
+    assert first + second == block.cycles and counts["issue"] == counts["instructions"] / 2  # a warp is a scheduler's
 
 
 def test_threads_that_meet_in_a_bank_take_turns():
     assert neighbours(8).counts["shared wavefronts"] == 8  # every other bank, twice
     assert neighbours(128).counts["shared wavefronts"] == 32 + 32 + 31 + 32  # one bank for all; thread 0 reads nothing
+
+
+def test_a_short_branch_waits_for_nothing(monkeypatch):
+    """The one over three instructions is the assembler's, not the GPU's."""
+    cycles = neighbours(4).cycles
+    monkeypatch.setattr(ptx, "SHORT", 2)
+    assert neighbours(4).cycles > cycles
 
 
 def test_a_result_is_waited_for():

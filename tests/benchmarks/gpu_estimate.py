@@ -4,9 +4,10 @@
 
 Every launch of a step at batch 64 in float32 is recorded, its kernel compiled by NVRTC, and a few of its blocks run
 from the PTX, instruction by instruction (ptx.py). That gives what a block issues, what it asks of shared and of global
-memory, conflicts of banks included, and how long its slowest warp takes when nobody is in its way. A multiprocessor
-then takes the longest of three: the slowest block, all its blocks one group after the other as many as fit at once, and
-what it can issue or move for all of them. Two designs: every primitive by itself, and towers.
+memory, conflicts of banks included, and how long its slowest warp takes when nobody is in its way. From one barrier to
+the next a block takes that long, or as long as the multiprocessor needs to issue or move what is asked for, if that is
+longer. A multiprocessor then takes the longest of three: the slowest block, all its blocks one group after the other as
+many as fit at once, and what it can issue or move for all of them. Two designs: every primitive by itself, and towers.
 
 It is a model with a few published numbers in it (``HOPPER``, LATENCY in ptx.py), there to be held against the first
 measurement (gpu.py), not to be quoted as one. Needs cupy and NVRTC, as kernel_resources.py does.
@@ -31,7 +32,7 @@ from minicnn.files import atomic_write  # noqa: E402
 
 HOPPER = {
     "multiprocessors": 132, "gigahertz": 1.755, "threads": 2048, "blocks": 32, "registers": 65_536,
-    "shared_bytes": 228 * 1024, "warp_instructions_a_cycle": 4, "shared_wavefronts_a_cycle": 1,
+    "shared_bytes": 228 * 1024, "shared_wavefronts_a_cycle": 1,
     "special_warps_a_cycle": 0.5, "global_bytes_a_cycle": 64,
 }  # fmt: skip
 """An H100 SXM; all but the first two of each multiprocessor. Global memory means the second-level cache: all that a
@@ -75,6 +76,16 @@ def run_block(number, kernel, grid, block, args, shared):
     return ptx.Block(kernel, arguments, np.concatenate(memory), grid, block, index, shared).run()
 
 
+def busy(counts):
+    """Cycles of a multiprocessor for each of the things that are done side by side."""
+    h = HOPPER
+    return {
+        "issue": counts["issue"], "shared memory": counts.get("shared wavefronts", 0) / h["shared_wavefronts_a_cycle"],
+        "special functions": counts.get("special", 0) / h["special_warps_a_cycle"],
+        "global memory": 32 * counts.get("global sectors", 0) / h["global_bytes_a_cycle"],
+    }  # fmt: skip
+
+
 def estimate(code, options, name, grid, block, args, shared):
     """The numbers of a launch, and its microseconds."""
     kernel, resources = (found[name] for found in compiled(code, options))
@@ -82,27 +93,23 @@ def estimate(code, options, name, grid, block, args, shared):
     numbers = sorted({round(i * (blocks - 1) / (SAMPLE - 1)) for i in range(SAMPLE)})
     runs = [run_block(number, kernel, grid, block, args, shared) for number in numbers]
     n = {key: np.mean([run.counts[key] for run in runs]) for key in runs[0].counts | runs[-1].counts}
-    alone, slowest = np.mean([run.cycles for run in runs]), max(run.cycles for run in runs)
+    cycles = [sum(max(cycles, *busy(counts).values()) for cycles, counts in run.stages) for run in runs]
+    alone, slowest = np.mean(cycles), max(cycles)
     fits = min(
         h["blocks"], h["threads"] // threads, h["registers"] // (-(-resources["registers"] // 8) * 8 * threads),
         h["shared_bytes"] // (resources["shared"] + shared + 1024),
     )  # fmt: skip
     here = -(-blocks // h["multiprocessors"])
     at_once = min(here, fits)
-    busy = {
-        "issue": n["instructions"] / h["warp_instructions_a_cycle"],
-        "shared memory": n.get("shared wavefronts", 0) / h["shared_wavefronts_a_cycle"],
-        "special functions": n.get("special", 0) / h["special_warps_a_cycle"],
-        "global memory": 32 * n.get("global sectors", 0) / h["global_bytes_a_cycle"],
-    }
-    limit = max(busy, key=busy.get)
-    cycles = max(slowest, alone * here / at_once, here * busy[limit])
+    needs = busy({**n, "issue": n["instructions"] / ptx.SCHEDULERS})
+    limit = max(needs, key=needs.get)
+    cycles = max(slowest, alone * here / at_once, here * needs[limit])
     return {
         "kernel": kernel.name, "blocks": blocks, "threads": threads, "blocks_a_multiprocessor": at_once,
         "multiply_adds": round(n.get("multiply-adds", 0)), "instructions": round(n["instructions"]),
         "shared_wavefronts": round(n.get("shared wavefronts", 0)), "global_sectors": round(n.get("global sectors", 0)),
-        "alone_cycles": round(slowest), "limit": limit if here * busy[limit] == cycles else "latency",
-        "microseconds": round(cycles / h["gigahertz"] / 1000, 2),
+        "alone_cycles": round(slowest), "limit": limit if here * needs[limit] == cycles else "latency",
+        "microseconds": round(float(cycles) / h["gigahertz"] / 1000, 2),
     }  # fmt: skip
 
 

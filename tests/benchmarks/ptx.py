@@ -3,8 +3,9 @@
 All threads of the block go through the text together: the instruction that is furthest behind runs next, for those
 threads that stand there, as NumPy arrays with an element a thread. So the code that a GPU would get is run, not a
 second reading of the source, and every address is known. For each warp of 32 threads a clock tells how long it would
-take by itself: a result is there LATENCY cycles after its operands, and a branch or barrier waits for all before it.
-Within a stretch without branches the order is free, for CUDA's assembler puts loads first.
+take by itself: a result is there LATENCY cycles after its operands, and a branch or barrier waits for all before it. A
+short branch does not, for CUDA's assembler guards single instructions in its place. Within a stretch without branches
+the order is free, for the assembler puts loads first.
 """
 
 import re
@@ -17,6 +18,12 @@ WARP = 32
 LATENCY = {"alu": 4, "special": 20, "shared": 30, "global": 270, "divide": 40, "store": 1, "barrier": 20}
 """Cycles until a result can be used, of an H100: published measurements, rounded. Global memory is what the
 second-level cache has."""
+
+SCHEDULERS = 4
+"""Of a multiprocessor: each starts an instruction of one of its warps a cycle."""
+
+SHORT = 7
+"""Instructions, at most, that a branch may jump over and still become no branch."""
 
 TYPES = {
     "s8": np.int8, "u8": np.uint8, "b8": np.uint8, "s16": np.int16, "u16": np.uint16, "b16": np.uint16,
@@ -54,6 +61,12 @@ class Kernel:
             elif (match := _LINE.match(line)) and not line.startswith("."):
                 operands = re.findall(r"\{[^}]*\}|\[[^\]]*\]|[^,\s]+", match[4])
                 self.code.append((match[2], bool(match[1]), match[3].split("."), operands))
+        self.short = {at for at, (_, _, name, _) in enumerate(self.code) if name[0] == "bra" and self._is_short(at)}
+
+    def _is_short(self, at):
+        """Whether CUDA's assembler guards what a branch jumps over instead of branching."""
+        over = self.code[at + 1 : self.labels[self.code[at][3][0]]]
+        return 0 < len(over) <= SHORT and not any(name[0] in ("bra", "bar", "ret") for _, _, name, _ in over)
 
 
 def kernels(text):
@@ -66,8 +79,8 @@ class Block:
 
     arguments: a scalar of NumPy for each parameter, arrays as addresses in ``memory``, the bytes of the device;
     dynamic: bytes of shared memory that the launch asks for. ``run()`` runs it to the end; then ``counts`` has the
-    instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` the
-    times of the barriers.
+    instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` both,
+    (cycles, counts), for each stretch between barriers; there, "issue" is what the busiest of SCHEDULERS starts.
     """
 
     def __init__(self, kernel, arguments, memory, grid, block, index=(0, 0, 0), dynamic=0):
@@ -84,7 +97,7 @@ class Block:
         self.registers, self.counts = {}, Counter()
         warps = -(-self.threads // WARP)
         self.clock, self.ready, self.settled = np.zeros(warps), {}, np.zeros(warps)
-        self.stages = []
+        self.stages, self.begun, self.issued, self.counted = [], 0.0, np.zeros(warps), Counter()
 
     def run(self):
         code, here = self.kernel.code, np.zeros(self.threads, np.int64)
@@ -95,7 +108,7 @@ class Block:
                 if not runs.any():  # all have come to the barrier
                     self.clock[:] = max(self.clock.max(), self.settled.max()) + LATENCY["barrier"]
                     self.settled[:] = 0
-                    self.stages.append(float(self.clock[0]))
+                    self._end_stage(float(self.clock[0]))
                     waiting[:] = False
                     continue
                 at = int(here[runs].min())
@@ -107,7 +120,8 @@ class Block:
                 here[active] += 1
                 warps = self._warps(active)
                 if name[0] in ("bra", "bar", "ret"):
-                    self.clock[warps] = np.maximum(self.clock, self.settled)[warps] + 1
+                    since = self.clock if at in self.kernel.short else np.maximum(self.clock, self.settled)
+                    self.clock[warps] = since[warps] + 1
                     if guard is not None:
                         self.clock[warps] = np.maximum(self.clock, self._ready(guard))[warps]
                     self.counts["control"] += warps.sum()
@@ -121,7 +135,14 @@ class Block:
                 elif taken.any() and name[0] not in ("membar", "fence"):
                     self._execute(name, operands, taken)
         self.cycles = float(max(self.clock.max(), self.settled.max()))
+        self._end_stage(self.cycles)
         return self
+
+    def _end_stage(self, now):
+        counts = self.counts - self.counted
+        counts["issue"] = max(self.issued[first::SCHEDULERS].sum() for first in range(SCHEDULERS))
+        self.stages.append((now - self.begun, counts))
+        self.begun, self.issued, self.counted = now, 0 * self.issued, self.counts.copy()
 
     # ------------------------------------------------------------------------------------------ one instruction
 
@@ -129,6 +150,7 @@ class Block:
         base, dtype = name[0], TYPES[next(part for part in reversed(name) if part in TYPES)]
         warps = self._warps(active)
         self.counts["instructions"] += warps.sum()
+        self.issued += warps
         self.clock[warps] += 1
         kind = "alu"
         if base in ("ld", "st", "atom"):

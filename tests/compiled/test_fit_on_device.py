@@ -143,6 +143,41 @@ def test_evaluation_on_the_device_says_what_numpy_says(device):
     np.testing.assert_array_equal(result.confusion, expected.confusion)
 
 
+def test_an_evaluator_copies_the_images_once_and_sees_the_weights_change(device, monkeypatch):
+    digits = mc.data.load_sample()[1].subset(slice(300))
+    nets, loss = [mc.models.lenet_modern(rng=seed, dtype="float64") for seed in (0, 1)], mc.losses.CrossEntropyLoss()
+    expected = [mc.training.evaluate(net, digits, loss) for net in nets]
+    net, evaluator = mc.models.lenet_modern(rng=0, dtype="float64", backend=device), mc.training.Evaluator(digits, loss)
+    results = [evaluator(net)]
+    net.load_state_dict(nets[1].state_dict())
+    monkeypatch.setattr(device_stream.Memory, "used", 0)
+    results.append(evaluator(net))
+    assert device_stream.Memory.used < digits.images.nbytes
+    results.append(evaluator(net.to("numpy")))
+    results.append(evaluator(net.to(device)))
+    for result, other in zip(results, [expected[0], *3 * [expected[1]]], strict=True):
+        assert result.loss == pytest.approx(other.loss, rel=1e-10)
+        np.testing.assert_array_equal(result.predictions, other.predictions)
+        np.testing.assert_array_equal(result.confusion, other.confusion)
+
+
+def test_an_average_is_tested_on_the_same_copy_of_the_images(device, digits, monkeypatch):
+    test, copied = mc.data.load_sample()[1].subset(slice(260)), []
+    asarray = device.asarray
+
+    def watched(a, *how, **named):
+        copied.extend([True] * (isinstance(a, np.ndarray) and np.may_share_memory(a, test.images)))
+        return asarray(a, *how, **named)
+
+    monkeypatch.setattr(device, "asarray", watched)
+    net = mc.models.lenet_modern(rng=0, backend=device)
+    average = mc.training.AveragedNetwork(net, 0.5, every=2)
+    how = {"epochs": 2, "batch_size": 4, "average": average, "progress": False}
+    history = fit(net, mc.losses.CrossEntropyLoss(), sgd(net, 1e-3), digits, test, **how)
+    assert len(copied) == 1
+    assert history[1]["average_test_loss"] != history[1]["test_loss"] != history[0]["test_loss"]
+
+
 @pytest.mark.parametrize("optimizer", [mc.optim.Adam, lambda p: mc.optim.AdamW(p, amsgrad=True)], ids=["Adam", "AdamW"])
 def test_layers_that_draw_keep_statistics_and_branch(device, digits, optimizer, tmp_path):
     def network(backend, seed=0):

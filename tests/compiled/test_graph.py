@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
+from minicnn.compiled import cuda, graph
 from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
 from minicnn.compiled.program import Program
@@ -133,7 +134,9 @@ def test_float32_stays_close_and_repeats_itself(device, digits):
 
 
 @pytest.mark.parametrize("batch_size", [1, 65])
-def test_batches_of_1_and_65(device, batch_size):
+def test_batches_of_1_and_65(device, batch_size, monkeypatch):
+    """65 as if they were too many for one block to add up their gradients."""
+    monkeypatch.setattr(cuda, "WHOLE", 64)
     train = mc.data.load_sample()[0].subset(slice(batch_size + 1))
     expected, state = layer_by_layer(train, *CASES["lenet5, softmax"], "float32", batch_size)
     results, trained = on_device(device, train, *CASES["lenet5, softmax"], "float32", batch_size)
@@ -141,11 +144,26 @@ def test_batches_of_1_and_65(device, batch_size):
     assert_same(trained, state, 2e-5)
 
 
-def test_a_step_is_three_kernels(device, digits):
+def test_a_step_is_two_kernels(device, digits):
     """As many as tests/benchmarks/gpu.py reports: every one costs its start."""
     net = mc.models.lenet5(rng=0, backend=device)
     with GraphSteps(net, mc.losses.MAPLoss(), sgd(net), digits, 11) as steps:
-        assert len(steps.launches) == len(steps.graph.nodes) == 3
+        assert len(steps.launches) == len(steps.graph.nodes) == 2
+
+
+def test_several_steps_in_one_launch_are_the_same_steps(device, digits, monkeypatch):
+    """Two at a time, and the last of five by itself."""
+    monkeypatch.setattr(graph, "STEPS", 2)
+    batches, rates, results, states = np.arange(10).reshape(5, 2), [*RATES, 5e-4], [], []
+    for capture, launches in ((True, 3), (False, 5)):
+        net, asked = mixed(backend=device), iter(launches * [False])
+        with GraphSteps(net, mc.losses.CrossEntropyLoss(), sgd(net), digits, 2, capture=capture) as steps:
+            results.append([result[1:] for result in steps.epoch(batches, rates, asked.__next__)])
+            states.append(device.to_numpy(net.vector.values).copy())
+            assert not list(asked), "it is asked before every launch"
+            assert len(list(steps.epoch(batches, rates, iter([False, True]).__next__))) == (2 if capture else 1)
+    assert results[0] == results[1]
+    np.testing.assert_array_equal(states[0], states[1])
 
 
 def test_preparing_leaves_the_network_as_it_was(device, digits):

@@ -122,6 +122,18 @@ def test_fit_gives_numpys_history_on_the_gpu(make, loss, optimizer):
         np.testing.assert_allclose(states[1][name], value, rtol=1e-8, atol=1e-11, err_msg=name)
 
 
+def test_an_evaluator_says_what_numpy_says_of_weights_that_change_on_the_gpu():
+    digits, loss = mc.data.load_sample()[1].subset(slice(600)), mc.losses.MAPLoss(10)
+    nets = [mc.models.lenet5(rng=seed, dtype="float64") for seed in (0, 1)]
+    net, evaluator = mc.models.lenet5(rng=0, dtype="float64", backend=DEVICE), mc.training.Evaluator(digits, loss)
+    for other in nets:
+        net.load_state_dict(other.state_dict())
+        result, expected = evaluator(net), mc.training.evaluate(other, digits, loss)
+        np.testing.assert_array_equal(result.predictions, expected.predictions)
+        np.testing.assert_array_equal(result.confusion, expected.confusion)
+        assert result.loss == pytest.approx(expected.loss, rel=1e-10)
+
+
 # -------------------------------------------------------------------------------------------------- bad input
 
 
