@@ -45,7 +45,7 @@ from minicnn.layers import (
 )
 from minicnn.network import Ensemble, Sequential
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv2d", "Dropout", "Ensemble", "Flatten", "GlobalAvgPool2d", "Layer",
