@@ -51,6 +51,7 @@ def test_one_command_checks_measures_and_writes(device, gpu, few_digits, tmp_pat
     assert gpu.table(results) in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_wrong_kernel_stops_it(device, gpu, few_digits, monkeypatch, capsys):
     monkeypatch.setattr(gpu, "LR", 0.1)
     monkeypatch.setattr(gpu, "on_numpy", lambda dataset, batches, dtype: np.ones(60_000, dtype))
@@ -67,6 +68,7 @@ def test_without_a_gpu_it_says_so(gpu, monkeypatch):
         gpu.main([])
 
 
+@pytest.mark.slow
 def test_pytorchs_step_is_ours(gpu):
     """On the CPU, where its graphs cannot be captured."""
     pytest.importorskip("torch")

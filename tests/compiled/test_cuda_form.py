@@ -91,6 +91,7 @@ def criterion(device, arguments):
     return device.to_numpy(given[-2]), device.to_numpy(given[-1])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("j", [None, 2.0, float("inf")])
 def test_large_outputs_do_not_overflow(device, j):
     rbf = table._rbf_criterion(84, 10, 33, SQUASH, j, 1)(Draw(0, "float64"))

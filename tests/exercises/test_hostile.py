@@ -72,7 +72,10 @@ def test_a_broken_file_gets_a_reason_and_words(text, reason, words, check_text):
     assert words in verdict.message, verdict.message
 
 
-@pytest.mark.parametrize("body", ["while True:\n    pass", "time.sleep(1000)", "sum(iter(int, 1))"])
+@pytest.mark.parametrize("body", [
+    "while True:\n    pass",
+    *(pytest.param(body, marks=pytest.mark.slow) for body in ("time.sleep(1000)", "sum(iter(int, 1))")),
+])  # fmt: skip
 def test_an_endless_loop_is_stopped_and_its_line_named(body, check_text):
     verdict = check_text(2, squash(body), time_limit=1.5)
     assert (verdict.status, verdict.reason) == ("wrong", "time")

@@ -178,6 +178,7 @@ def test_lines_of_another_process_stay(tmp_path):
     assert [seed for _, seed in ours.lacking([error_rates.Run.named("default")], range(4))] == [2, 3]
 
 
+@pytest.mark.slow
 def test_the_networks_of_all_seeds_answer_together(digits, tmp_path):
     output, networks = tmp_path / "rates.jsonl", tmp_path / "networks"
     run(digits, output, *SHORT, "--networks", str(networks))
