@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -230,6 +231,11 @@ def test_the_papers_recipe_has_its_numbers(name):
     literal = name == "paper-literal"
     assert (recipe.init, recipe.memory) == (("lecun1998", 0) if literal else ("unit-variance", 0.5))
     assert (recipe.loss, recipe.j) == (("rbf", 2) if literal else ("map", 10))
+
+
+def test_the_papers_table_held_before_its_last_line():
+    schedule = replace(RECIPES["paper"], schedule="held", lr=1e-3).make_schedule()
+    assert [schedule(epoch) for epoch in (0, 2, 5, 8, 12, 99)] == pytest.approx([1e-3, 4e-4, 2e-4, 1e-4, 1e-4, 1e-4])
 
 
 def test_recipes_of_unknown_parts():

@@ -36,6 +36,7 @@ HOW_IT_GOT_THERE = (
     (
         ("the paper's steps and equation 8", "paper loss=rbf"), ("equation 9, j = 10", "paper"),
         ("an average of the weights", "paper average=0.99998"),
+        ("a rate that stays", "paper schedule=held average=0.99998"),
     ),
     (
         ("mini-batches, distortions", "default+distort epochs=40"), ("more passes", "default+distort epochs=60"),
