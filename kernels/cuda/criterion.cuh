@@ -3,7 +3,8 @@
 // The 8 threads of a sample share the work on its features or classes. The first of them works out the sample's loss;
 // the first thread of all then adds up the block's 32, in order and in double precision, and writes them to a place of
 // their own, blocks[b] = (loss, errors): no two blocks share one, so nothing is left to chance. step_end.cuh and
-// result_sum.cu add the blocks up. A label below 0 (NOBODY) only fills the batch up: its loss, its errors and its gradient are 0.
+// result_sum.cu add the blocks up. A label below 0 (NOBODY) only fills the batch up: its loss, its errors and its
+// gradient are 0.
 
 const int SAMPLES = 32, HELPERS = 8;
 

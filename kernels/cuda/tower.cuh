@@ -90,9 +90,9 @@ __device__ inline Fetched<SIZE, Element> fetch(const Element* from)
     return fetched;
 }
 
-// sum over k of term(matrix[m, k], x[k]) for every row m < ROWS; end(m, sum) takes it. A warp has up to ROWS_A_WARP rows at
-// a time, and its threads neighbouring k: they read whole lines of memory, and x[k] once for all rows. What each thread
-// has added up of a row waits in scratch, LANES + 1 elements a row.
+// sum over k of term(matrix[m, k], x[k]) for every row m < ROWS; end(m, sum) takes it. A warp has up to ROWS_A_WARP rows
+// at a time, and its threads neighbouring k: they read whole lines of memory, and x[k] once for all rows. What each
+// thread has added up of a row waits in scratch, LANES + 1 elements a row.
 const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8;
 
 template <int ROWS, typename X, typename Term, typename End>

@@ -22,8 +22,8 @@ struct Pairs {
     const int *first, *kernel, *other;
 };
 
-// sum[p] += sum over kx of kernel[kx] · row[LEFT + p + kx]; kernel[KW - 1 - kx] on the way back. What lies before row[FIRST]
-// or from row[LAST] on is 0, and is not even read.
+// sum[p] += sum over kx of kernel[kx] · row[LEFT + p + kx]; kernel[KW - 1 - kx] on the way back. What lies before
+// row[FIRST] or from row[LAST] on is 0, and is not even read.
 template <int KW, bool BACK, int LEFT, int FIRST, int LAST, int RUN>
 __device__ inline void correlate(const real* kernel, const real* row, real (&sum)[RUN])
 {

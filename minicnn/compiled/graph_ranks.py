@@ -50,10 +50,9 @@ class RankSteps(GraphSteps):
 
     def _capture(self):
         halves = self.launches
-        gradient, update = (self._captured(half) for half in (halves.gradient, halves.update))
+        gradient, update = self._captured(halves.gradient), self._captured(halves.update)
         if gradient is not None and update is not None:
-            launches = (partial(graph.launch, self.stream) for graph in (gradient, update))
-            self.graph = Halves(next(launches), halves.sum, next(launches))
+            self.graph = Halves(partial(gradient.launch, self.stream), halves.sum, partial(update.launch, self.stream))
 
 
 class Halves:

@@ -75,10 +75,9 @@ def test_target_and_held_unit_have_a_row_however_far_they_are(other):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("other", ["letters", "clothes"], indirect=True)
 def test_images_of_its_data_are_taken_by_list_button_and_key(other):
     name, net, page = other
-    if name == "ascii":
-        pytest.skip("it has none")
     label = net.classes[3]
     page.script("""
         const list = document.querySelector("#samples select");
