@@ -262,6 +262,14 @@ def test_misclassified_names_the_classes_and_the_data(check):
     assert "2 of 3 test images of clothes misread, all of them: true → predicted" in texts(figure)
 
 
+def test_a_long_title_becomes_smaller_and_leaves_a_margin(check):
+    images, labels = np.zeros((3, 28, 28), np.uint8), np.array([0, 1, 2])
+    figure = check(plots.misclassified, images, labels, [1, 0, 2], what="test images of " + 5 * "a long name, ")
+    (title,) = (text for text in figure.findobj(Text) if "misread" in text.get_text())
+    box = title.get_window_extent()
+    assert box.x0 > 0.01 * figure.bbox.width and box.x1 < 0.99 * figure.bbox.width
+
+
 @pytest.mark.parametrize("count, wrong, title", [
     (1000, 0, "0 of 1,000 images misread"),
     (30, 1, "1 of 30 images misread, all of them: true → predicted"),

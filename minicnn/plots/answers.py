@@ -6,7 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from minicnn.models.prototypes import HEIGHT, WIDTH
-from minicnn.plots.canvas import GREY, INK, ORANGE, Rectangle, bare, named, place, rounded, sheet, symmetric, tiles
+from minicnn.plots.canvas import (
+    GREY,
+    INK,
+    ORANGE,
+    Rectangle,
+    bare,
+    headline,
+    named,
+    place,
+    rounded,
+    sheet,
+    symmetric,
+    tiles,
+)
 from minicnn.typing import ArrayLike, FilePath
 
 COLUMNS, ROWS = 10, 5
@@ -26,7 +39,7 @@ def prototype(f6: ArrayLike, prototypes: ArrayLike, distances: ArrayLike, label:
     nearest, names = int(distances.argmin()), named(classes, len(prototypes))
     with sheet(path) as figure:
         verdict = "rightly" if nearest == label else f"wrongly: it is {names[label]}"
-        figure.suptitle(f"The nearest prototype wins: read as {names[nearest]}, {verdict}", y=0.97)
+        headline(figure, f"The nearest prototype wins: read as {names[nearest]}, {verdict}", y=0.97)
         tall, wide = 4.4, 4.4 * WIDTH / HEIGHT
         _units(figure, 0.7, tall, f6, "output of F6", "output of a unit")
         _units(figure, 1.3 + wide, tall, prototypes[nearest], f"prototype of {names[nearest]}", "-1 paper, +1 ink")
@@ -95,5 +108,5 @@ def misclassified(images: ArrayLike, labels: ArrayLike, predictions: ArrayLike, 
         if len(shown):
             which = "all of them" if len(shown) == len(wrong) else f"the first {len(shown)}"
             title += f", {which}: true → predicted"
-        figure.suptitle(title)
+        headline(figure, title)
     return path

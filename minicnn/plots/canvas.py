@@ -51,6 +51,13 @@ def sheet(path, size=WIDE, **how):
             figure.savefig(file, format=path.suffix[1:] or "png")
 
 
+def headline(figure, words, **how):
+    """The title of a whole sheet, smaller where it would reach the edges: a data set may have a long name."""
+    title = figure.suptitle(words, **how)
+    share = title.get_window_extent().width / (0.96 * figure.bbox.width)
+    title.set_fontsize(title.get_fontsize() / max(1, share))
+
+
 def symmetric(*arrays):
     """-> {"vmin": -m, "vmax": m}, m the largest magnitude in the arrays: a colour scale centred at zero."""
     largest = max(float(np.abs(a).max()) for a in arrays) or 1.0

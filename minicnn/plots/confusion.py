@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minicnn.plots.canvas import GREY, WIDE, named, sheet
+from minicnn.plots.canvas import GREY, WIDE, headline, named, sheet
 from minicnn.typing import ArrayLike, FilePath
 
 ROOM_FOR = 24
@@ -44,7 +44,7 @@ def confusion_matrix(confusion: ArrayLike, path: FilePath, classes: Sequence[str
         axes.set_xticks(range(count), names, **(SLANTED if max(map(len, names)) > 3 else {}))
         axes.set_yticks(range(count), names)
         title = f"{wrong:,} of {total:,} {what} misread: error {wrong / max(1, total):.2%}"
-        figure.suptitle(title, fontsize=20 * larger)
+        headline(figure, title, fontsize=20 * larger)
         axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
         axes.grid(which="minor", color="0.85")

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from minicnn.plots.canvas import BLUE, ORANGE, sheet
+from minicnn.plots.canvas import BLUE, ORANGE, headline, sheet
 from minicnn.typing import FilePath
 
 SERIES = (
@@ -26,7 +26,7 @@ def learning_curves(records: Iterable[Mapping[str, Any]], path: FilePath, title:
         losses, errors = figure.subplots(1, 2)
         _panel(losses, records, "loss", "loss, mean of an image", 1, "{:.3g}")
         _panel(errors, records, "error", "images misread (%)", 100, "{:.2f}%")
-        figure.suptitle(title)
+        headline(figure, title)
         handles, labels = losses.get_legend_handles_labels()
         figure.get_layout_engine().set(rect=(0, 0.08, 1, 0.92))  # the legend stands below both panels
         figure.legend(handles, labels, loc="lower center", ncols=2, frameon=False)
