@@ -104,7 +104,8 @@ def test_a_signal_to_one_rank_stops_both_with_a_checkpoint(endless, tmp_path):
     os.kill(rank_of(endless, 1, tmp_path), signal.SIGTERM)
     status, out, _ = ended(endless, 30)
     assert status == 0
-    assert sorted(out.splitlines()) == [f"rank {rank} of 2 stopped by {int(signal.SIGTERM)}" for rank in (0, 1)]
+    for rank in (0, 1):  # mpiexec may join both ranks' lines into one
+        assert out.count(f"rank {rank} of 2 stopped by {int(signal.SIGTERM)}") == 1, out
     arrays, facts = mc.training.read_facts(tmp_path / "checkpoint.npz")
     assert facts["progress"]["epoch"] >= 1 and all(np.isfinite(a).all() for a in arrays.values())
 
