@@ -43,7 +43,7 @@ class CpuForm(PlainForm):
 
     def gather(self, images, all_labels, order, position, table, x, labels):
         call = self.call("gather.gather", images.shape[1:], x.shape)
-        data = _read_only(images), _read_only(all_labels)
+        data = read_only(images), read_only(all_labels)
         return [call(*data, order, position, table, _planes(x), labels)]
 
     # --------------------------------------------------------------------------------------------- the layers
@@ -180,7 +180,7 @@ def _planes(a):
     return a.reshape(len(a), -1)
 
 
-def _read_only(a):
+def read_only(a):
     """A view that says the same of every data set: nobody writes to it."""
     view = np.ascontiguousarray(a).view()
     view.flags.writeable = False

@@ -1,11 +1,14 @@
 """Random distortions of images, planar affine and elastic, to train on more digits than there are."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.backend import get
+from minicnn.compiled.forms import numba_obstacle
+from minicnn.compiled.resampling import loop
+from minicnn.compiled.threads import thread_count
 
 BLOCK = 128
 """Images that are distorted at once: their coordinates stay in the processor's cache."""
@@ -52,38 +55,36 @@ class Distortion:
         if not 0 < self.smoothness < math.inf:
             raise ValueError(f"smoothness must be positive and finite, got {self.smoothness}")
 
-    def __call__(self, images, rng, backend="numpy", share=(0, 1)):
+    def __call__(self, images, rng, backend=None, share=(0, 1), threads=None):
         """images ``(N, H, W)`` uint8 -> as many distorted ones, a NumPy array; rng: a Generator or a seed.
 
-        share (k, n): only the k-th of n shares, for other processes do the rest; those images are 0, and the share is
-        as if all had been distorted.
+        backend: whatever trains; distortions are made on the processor. share (k, n): only the k-th of n shares, for
+        other processes do the rest; those images are 0, and the share is as if all had been distorted. threads: how
+        many work on it, by default all cores; no image depends on it.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(f"images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
-        backend, rng = get(backend), np.random.default_rng(rng)
-        distorted = np.zeros_like(images)
-        for number, start in enumerate(range(0, len(images), BLOCK)):
-            block = images[start : start + BLOCK]
-            maps = [backend.asarray(a) for a in self._draw(rng, len(block))]
-            if number % share[1] != share[0]:
-                if self.elastic:
-                    rng.random((2, *block.shape), "float32")  # as its displacements do
-                continue
-            if self.elastic:
-                maps.append(backend.asarray(displacements(rng, block.shape, self.elastic, self.smoothness)))
-                result = resample_freely(backend.xp, backend.asarray(block), *maps)
-            else:
-                result = resample(backend.xp, backend.asarray(block), *maps)
-            distorted[start : start + BLOCK] = backend.to_numpy(result)
+        seeds = np.random.default_rng(rng).integers(2**63, size=-(-len(images) // BLOCK))
+        by_loop = len(images) > BLOCK and numba_obstacle() is None
+        look, distorted = loop(bool(self.elastic)) if by_loop else resample, np.zeros_like(images)
+
+        def distort(number):
+            block, rng = slice(number * BLOCK, (number + 1) * BLOCK), np.random.default_rng(seeds[number])
+            distorted[block] = look(images[block], *self._draw(rng, images[block].shape))
+
+        with ThreadPoolExecutor(thread_count(threads)) as pool:
+            list(pool.map(distort, range(share[0], len(seeds), share[1])))
         return distorted
 
-    def _draw(self, rng, count):
-        """(row_scale, column_scale, dy, dx, shear), each ``(count,)`` float32."""
-        uniform = rng.uniform(-1, 1, (5, count))
+    def _draw(self, rng, shape):
+        """(row_scale, column_scale, dy, dx, shear), each ``(count,)`` float32, and the displacements or None."""
+        uniform = rng.uniform(-1, 1, (5, shape[0]))
         scale, squeeze = np.exp(self.scaling * uniform[0]), np.exp(self.squeezing * uniform[1])
         shifts = self.translation * uniform[2:4]
-        return [a.astype("float32") for a in (scale * squeeze, scale / squeeze, *shifts, self.shear * uniform[4])]
+        affine = (scale * squeeze, scale / squeeze, *shifts, self.shear * uniform[4])
+        moved = displacements(rng, shape, self.elastic, self.smoothness) if self.elastic else None
+        return *(a.astype("float32") for a in affine), moved
 
 
 def displacements(rng, shape, elastic, smoothness):
@@ -94,7 +95,7 @@ def displacements(rng, shape, elastic, smoothness):
     """
     u = rng.random((2, *shape), "float32") * 2 - 1
     along_height, along_width = (gaussian_matrix(size, smoothness) for size in shape[1:])
-    return along_height @ u @ (elastic * along_width)
+    return along_height @ u @ (float(elastic) * along_width)
 
 
 def gaussian_matrix(size, deviation):
@@ -106,64 +107,34 @@ def gaussian_matrix(size, deviation):
     return (np.exp(-0.5 * (between / deviation) ** 2) / total).astype("float32")
 
 
-def resample(xp, images, row_scale, column_scale, dy, dx, shear):
-    """Each image seen through its affine map, as in ``Distortion``: ``(N, H, W)`` uint8 -> the same.
+def resample(images, row_scale, column_scale, dy, dx, shear, moved=None):
+    """Each image seen through its affine map and displacements, as in ``Distortion``: ``(N, H, W)`` uint8 -> the same.
 
-    The row that a pixel comes from does not depend on its column. So bilinear interpolation is done along the
-    height first, for whole rows, and then along the width: two look-ups a pixel instead of four.
+    moved: ``(2, N, H, W)``, None for no displacements.
     """
     count, height, width = images.shape
-    r = xp.arange(height, dtype="float32") - (height - 1) / 2
-    c = xp.arange(width, dtype="float32") - (width - 1) / 2
-
-    rows = (r + dy[:, None]) / row_scale[:, None] + (height - 1) / 2  # (N, H)
-    upper, weight = _split(xp, rows, height)
-    framed = xp.zeros((count, height + 3, width), "float32")
-    framed[:, 1:-2] = images
-    sample = xp.arange(count)[:, None]
-    upper_row, lower_row = framed[sample, upper], framed[sample, upper + 1]
-    lower_row -= upper_row
-    lower_row *= weight[:, :, None]
-    lower_row += upper_row  # (N, H, W)
-
+    r = np.arange(height, dtype="float32") - (height - 1) / 2
+    c = np.arange(width, dtype="float32") - (width - 1) / 2
+    rows = ((r + dy[:, None]) / row_scale[:, None] + (height - 1) / 2)[:, :, None]  # (N, H, 1)
     start = (dx[:, None] + shear[:, None] * r) / column_scale[:, None] + (width - 1) / 2  # (N, H)
     columns = start[:, :, None] + (c / column_scale[:, None])[:, None]  # (N, H, W)
-    left, weight = _split(xp, columns, width)
-    framed = xp.zeros((count, height, width + 3), "float32")
-    framed[:, :, 1:-2] = lower_row
-    left += (xp.arange(count * height, dtype="int32") * (width + 3)).reshape(count, height, 1)
-    pixels = framed.reshape(-1)
-    result, right = pixels[left], pixels[left + 1]
-    right -= result
-    right *= weight
-    result += right
-    result += 0.5  # rounds, since the conversion to bytes cuts off
-    return result.astype("uint8")
-
-
-def resample_freely(xp, images, row_scale, column_scale, dy, dx, shear, moved):
-    """As ``resample``, and then every pixel is displaced: moved ``(2, N, H, W)``. Four look-ups a pixel."""
-    count, height, width = images.shape
-    r = xp.arange(height, dtype="float32") - (height - 1) / 2
-    c = xp.arange(width, dtype="float32") - (width - 1) / 2
-    rows = (r + dy[:, None]) / row_scale[:, None] + (height - 1) / 2  # (N, H)
-    start = (dx[:, None] + shear[:, None] * r) / column_scale[:, None] + (width - 1) / 2  # (N, H)
-    columns = start[:, :, None] + (c / column_scale[:, None])[:, None]  # (N, H, W)
-    upper, down = _split(xp, rows[:, :, None] + moved[0], height)
-    left, right = _split(xp, columns + moved[1], width)
-    framed = xp.zeros((count, height + 3, width + 3), "float32")
+    if moved is not None:
+        rows, columns = rows + moved[0], columns + moved[1]
+    upper, down = _split(rows, height)
+    left, right = _split(columns, width)
+    framed = np.zeros((count, height + 3, width + 3), "float32")
     framed[:, 1:-2, 1:-2] = images
     pixels, line = framed.reshape(-1), width + 3
-    place = upper * line + left + (xp.arange(count, dtype="int32") * ((height + 3) * line))[:, None, None]
+    place = upper * line + left + (np.arange(count, dtype="int32") * ((height + 3) * line))[:, None, None]
     above = pixels[place] + right * (pixels[place + 1] - pixels[place])
     place += line
     below = pixels[place] + right * (pixels[place + 1] - pixels[place])
-    return (above + down * (below - above) + 0.5).astype("uint8")
+    return (above + down * (below - above) + 0.5).astype("uint8")  # rounds, since the conversion cuts off
 
 
-def _split(xp, positions, size):
+def _split(positions, size):
     """(index, weight) of positions: the pixel before each, in a frame of one pixel before and two after, and how
     far the position is on the way to the next. What lies outside is sent to the frame."""
-    positions = xp.clip(positions, -1, size)
-    before = xp.floor(positions)
+    positions = np.clip(positions, -1, size)
+    before = np.floor(positions)
     return before.astype("int32") + 1, positions - before

@@ -92,7 +92,7 @@ def fit(network: Sequential, loss: Any, optimizer: Any, train: Dataset, test: Da
         check_average(average, network)
         if communicator.rank == 0:
             warn_of_loss(loss, network)
-        prepare = Preparation(network, loss, optimizer, train, augment, communicator)
+        prepare = Preparation(network, loss, optimizer, train, augment, threads, communicator)
         run = Progress(rng=np.random.default_rng(seed))
         places = Places(resume, checkpoint, history)
         several = communicator.size > 1

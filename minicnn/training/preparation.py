@@ -15,9 +15,9 @@ class Preparation:
     Raises ValueError if the optimizer wants more samples than ``train`` has.
     """
 
-    def __init__(self, network, loss, optimizer, train, augment, communicator):
+    def __init__(self, network, loss, optimizer, train, augment, threads, communicator):
         self.network, self.loss, self.optimizer, self.train, self.augment = network, loss, optimizer, train, augment
-        self.communicator = communicator
+        self.threads, self.communicator = threads, communicator
         self.samples = getattr(optimizer, "curvature_samples", 0)
         if self.samples > len(train.labels):
             raise ValueError(
@@ -51,5 +51,6 @@ class Preparation:
     def _distorted(self, images, rng):
         if type(self.augment) is not Distortion:
             return self.augment(images, rng, self.network.backend)
-        return self.augment(images, rng, self.network.backend, (self.communicator.rank, self.communicator.size))
+        share = self.communicator.rank, self.communicator.size
+        return self.augment(images, rng, share=share, threads=self.threads)
 

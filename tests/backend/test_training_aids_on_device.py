@@ -1,18 +1,9 @@
-"""Distortions, ensembles and the curvature in use are the same wherever they are computed."""
+"""Ensembles and the curvature in use are the same wherever they are computed."""
 
 import numpy as np
 import pytest
 
 import minicnn as mc
-
-
-@pytest.mark.parametrize("elastic", [0, 34])
-def test_distortions_on_another_backend(device, elastic):
-    images = mc.data.load_sample()[0].images[:20]
-    distort = mc.data.Distortion(elastic=elastic)
-    given = distort(images, 1, device)
-    assert isinstance(given, np.ndarray)
-    np.testing.assert_array_equal(given, distort(images, 1))
 
 
 def test_the_memory_of_a_curvature_on_another_backend(device):

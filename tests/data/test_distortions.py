@@ -1,10 +1,13 @@
-"""Random affine distortions of images."""
+"""Random distortions of images, affine and elastic, as arrays and as a compiled loop."""
 
 import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.data.distortions import Distortion, displacements, gaussian_matrix, resample, resample_freely
+from minicnn.compiled import loops
+from minicnn.compiled.resampling import loop
+from minicnn.data import distortions
+from minicnn.data.distortions import BLOCK, Distortion, displacements, gaussian_matrix, resample
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +18,7 @@ def images():
 def of_one(image, **how):
     """``image`` through one known map."""
     values = {"row_scale": 1, "column_scale": 1, "dy": 0, "dx": 0, "shear": 0, **how}
-    return resample(np, image[None], *(np.array([v], "float32") for v in values.values()))[0]
+    return resample(image[None], *(np.array([v], "float32") for v in values.values()))[0]
 
 
 def test_no_distortion_changes_nothing(images):
@@ -64,18 +67,57 @@ def test_against_bilinear_interpolation_written_out():
             assert abs(given[i, j] - expected) <= 0.51, (i, j)
 
 
-def test_four_look_ups_a_pixel_and_two_say_the_same(images):
-    maps = Distortion()._draw(np.random.default_rng(0), len(images))
-    nowhere = np.zeros((2, *images.shape), "float32")
-    free = resample_freely(np, images, *maps, nowhere).astype(int)
-    assert np.abs(free - resample(np, images, *maps)).max() <= 1  # they round in another order
+def any_images_and_maps(seed):
+    """A few images of any size, affine maps and displacements; some of what they show lies far outside."""
+    rng = np.random.default_rng(seed)
+    shape, elastic = tuple(rng.integers(1, (6, 40, 40), endpoint=True)), rng.choice([0, 34])
+    how = Distortion(rng.choice([0, 1, 40]), rng.choice([0, 0.1, 1]), rng.random(), 2 * rng.random(), elastic)
+    return rng.integers(0, 256, shape, dtype=np.uint8), how._draw(rng, shape)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_loop_gives_the_bits_of_the_arrays(seed):
+    pytest.importorskip("numba")
+    images, maps = any_images_and_maps(seed)
+    np.testing.assert_array_equal(loop(maps[-1] is not None)(images, *maps), resample(images, *maps))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_loop_in_plain_python(seed):
+    pytest.importorskip("numba")
+    images, maps = any_images_and_maps(seed)
+    result = np.empty_like(images)
+    loops.kernels().distortion.resample(np.float32).py_func(images, *maps, result)
+    np.testing.assert_array_equal(result, resample(images, *maps))
+
+
+@pytest.mark.parametrize("elastic", [0, 20])
+def test_neither_threads_nor_shares_nor_the_loop_change_an_image(elastic, monkeypatch):
+    images, distort = mc.data.load_sample()[0].images[: 4 * BLOCK - 9], Distortion(elastic=elastic)
+    expected = distort(images, 3, threads=1)
+    np.testing.assert_array_equal(distort(images, 3, threads=5), expected)
+    shares = [distort(images, 3, share=(k, 3)) for k in range(3)]
+    assert all((share[BLOCK * k : BLOCK * (k + 1)] != 0).any() for k, share in enumerate(shares))
+    np.testing.assert_array_equal(sum(shares), expected)  # of bytes: no two have the same image
+    monkeypatch.setattr(distortions, "numba_obstacle", lambda: "there is none")
+    monkeypatch.setattr(distortions, "loop", None)
+    np.testing.assert_array_equal(distort(images, 3), expected)
+
+
+def test_what_fails_in_a_thread_is_raised(images, monkeypatch):
+    def fail(*shape):
+        raise MemoryError("displacements")
+
+    monkeypatch.setattr(distortions, "displacements", fail)
+    with pytest.raises(MemoryError, match="displacements"):
+        Distortion(elastic=1)(images, 0, threads=3)
 
 
 def test_a_displacement_says_where_a_pixel_is_taken_from(images):
     still = [np.array([v], "float32") for v in (1, 1, 0, 0, 0)]
     moved = np.zeros((2, 1, 28, 28), "float32")
     moved[0], moved[1, :, :, 14:] = 2, -3  # all from two rows below, the right half from three columns to the left
-    given, image = resample_freely(np, images[:1], *still, moved)[0], images[0]
+    given, image = resample(images[:1], *still, moved)[0], images[0]
     np.testing.assert_array_equal(given[:-2, :14], image[2:, :14])
     np.testing.assert_array_equal(given[:-2, 14:], image[2:, 11:25])
     assert not given[-2:].any()
@@ -91,7 +133,7 @@ def test_the_gaussian_is_the_formula_written_out():
 
 @pytest.mark.parametrize("elastic, smoothness", [(34, 4), (10, 2)])
 def test_displacements_have_the_deviation_that_is_promised(elastic, smoothness):
-    moved = displacements(np.random.default_rng(0), (4000, 28, 28), elastic, smoothness)
+    moved = displacements(np.random.default_rng(0), (4000, 28, 28), np.float64(elastic), smoothness)
     assert moved.shape == (2, 4000, 28, 28) and moved.dtype == np.float32
     middle = moved[:, :, 13, 14]
     assert middle.std() == pytest.approx(elastic / (2 * smoothness * np.sqrt(3 * np.pi)), rel=0.04)
@@ -141,3 +183,5 @@ def test_other_images_are_refused():
     for images in (np.zeros((2, 3, 3)), np.zeros((3, 3), np.uint8)):
         with pytest.raises(ValueError, match="images must be uint8"):
             Distortion()(images, 0)
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
+        Distortion()(np.zeros((2, 3, 3), np.uint8), 0, threads=0)
