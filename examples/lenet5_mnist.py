@@ -17,7 +17,7 @@ def main(arguments=None, prog=None):
         recipe = job.recipe  # the numbers: RECIPES["default"] of minicnn/training/recipes.py, or what the options say
         train, test = job.data()
 
-        net = mc.models.lenet5(train.classes, rng=job.seed, backend=job.backend, **recipe.initialisers())
+        net = mc.models.lenet5(train.classes, rng=job.seed, backend=job.backend, **recipe.network())
         loss = recipe.make_loss()  # mc.losses.MAPLoss(10), equation 9 of the paper
         optimizer = recipe.make_optimizer(net.parameters())  # mc.optim.SGD(..., momentum=0.9, weight_decay=0.01)
         job.begin(net, loss, train)

@@ -98,7 +98,7 @@ def trained(args, train, test):
     """A network trained as the arguments say -> (network, its recipe, the command that makes it)."""
     recipe = RECIPES[args.recipe]
     recipe = replace(recipe, epochs=args.epochs or recipe.epochs)
-    net = mc.models.lenet5(rng=args.seed, **recipe.initialisers())
+    net = mc.models.lenet5(rng=args.seed, **recipe.network())
     history = mc.training.fit(
         net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=recipe.epochs,
         batch_size=recipe.batch_size, schedule=recipe.make_schedule(), seed=args.seed, threads=args.threads,

@@ -33,6 +33,29 @@ def test_lenet5_has_the_published_shapes_and_counts():
     assert sum(len(maps) for maps in TABLE_I) == 60
 
 
+def test_dropout_is_behind_s2_and_s4_and_changes_nothing_but_training(tmp_path):
+    plain, sober = mc.models.lenet5(rng=0), mc.models.lenet5(rng=1, dropout=0.0)
+    assert [layer.name for layer in sober] == [layer.name for layer in plain]
+    net = mc.models.lenet5(rng=0, dropout=0.4)
+    names = [layer.name for layer in net]
+    for name in ("S2", "S4"):
+        names.remove(f"{name} dropout")
+        assert net[f"{name} dropout"].p == 0.4
+    assert names == [layer.name for layer in plain]
+    np.testing.assert_array_equal(net.vector.values, plain.vector.values)
+    images = mc.data.load_sample()[1].images[:3]
+    x = net.preprocess(images)
+    assert (net.train().forward(x) != plain.forward(x)).any()
+    net.save(tmp_path / "net.npz")
+    np.testing.assert_array_equal(sober.load(tmp_path / "net.npz").outputs(images), net.eval().outputs(images))
+
+
+@pytest.mark.parametrize("dropout", [1, -0.1, float("nan")])
+def test_a_dropout_that_makes_no_sense(dropout):
+    with pytest.raises(ValueError, match=f"dropout must be at least 0 and below 1, got {dropout}"):
+        mc.models.lenet5(dropout=dropout)
+
+
 def test_modern_lenet_has_its_counts():
     assert mc.models.lenet_modern(rng=0).vector.values.size == 61_610
 

@@ -70,7 +70,7 @@ def test_curvature_follows_the_order_of_the_vector(digits):
 def first_steps(recipe, seed):
     """The step sizes of LeNet-5's first pass by a recipe, from 500 digits of the sample."""
     train = mc.data.load_sample()[0]
-    net = mc.models.lenet5(rng=seed, **recipe.initialisers())
+    net = mc.models.lenet5(rng=seed, **recipe.network())
     optimizer = recipe.make_optimizer(net.parameters())
     optimizer.use_curvature(curvature(net, recipe.make_loss(), train.images[:500], train.labels[:500]))
     return optimizer.rates()[0]

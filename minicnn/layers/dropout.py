@@ -43,8 +43,8 @@ class Dropout(Layer):
         return self.mask**2 * d2y
 
     def _draw(self, x: Array) -> Array:
-        kept = self.rng.random(x.shape) >= self.p
-        return self.backend.asarray(kept / (1 - self.p), dtype=x.dtype)
+        kept = self.rng.random(x.shape, dtype="float32") >= self.p
+        return self.backend.asarray(kept, dtype=x.dtype) / (1 - self.p)
 
     def describe(self) -> str:
         return f"dropout {self.p:g}"

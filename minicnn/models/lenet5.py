@@ -10,7 +10,7 @@ from minicnn.backend import Backend
 from minicnn.data.classes import DIGITS, class_names, listed
 from minicnn.data.transforms import LENET5_1998
 from minicnn.initialisers import Initialiser, lecun1998, zeros
-from minicnn.layers import RBF, Conv2d, Flatten, Linear, ScaledTanh, Subsampling
+from minicnn.layers import RBF, Conv2d, Dropout, Flatten, Linear, ScaledTanh, Subsampling
 from minicnn.models import pretrained as shipped
 from minicnn.models.prototypes import prototypes
 from minicnn.network import Sequential
@@ -38,8 +38,8 @@ PUBLISHED = {  # layer: (trainable parameters, connections), as the paper states
 
 
 def lenet5(classes: int | Sequence[str] = DIGITS, *, pretrained: bool = False, init: Initialiser = lecun1998,
-           subsampling_init: Initialiser | None = None, rng: Seed = None, dtype: DType = "float32",
-           backend: str | Backend = "numpy") -> Sequential:  # fmt: skip
+           subsampling_init: Initialiser | None = None, dropout: float = 0.0, rng: Seed = None,
+           dtype: DType = "float32", backend: str | Backend = "numpy") -> Sequential:  # fmt: skip
     """LeNet-5: 32x32 images (1, 32, 32, N) to the squared distances (classes, N) from a prototype of each class.
 
     60,000 trainable parameters, every count of the paper's section II.B checked here. ``predict`` takes images as MNIST
@@ -51,14 +51,18 @@ def lenet5(classes: int | Sequence[str] = DIGITS, *, pretrained: bool = False, i
     rng: a seed or a numpy Generator for the initial weights; init: their distribution, from
     ``minicnn.initialisers``. The published one, uniform in ±2.4 / fan-in, is the default. subsampling_init: that of
     S2's and S4's coefficients, whose biases then start at 0; by default both start as everything else.
+    dropout: the share of S2's and of S4's outputs that is left out at random while training (``Dropout``), as published
+    none. A trained network has the same parameters and says the same with it and without.
     pretrained: True brings the trained weights of the package instead; ``models/pretrained/lenet5.md`` is their
     card. Raises TypeError unless it is a truth value, ValueError if rng or other classes than the digits are given with
-    it; and what ``data.classes.class_names`` and ``prototypes.codes`` raise.
+    it, or for a dropout outside [0, 1); and what ``data.classes.class_names`` and ``prototypes.codes`` raise.
     """
     if not isinstance(pretrained, (bool, np.bool_)):
         raise TypeError(f"pretrained must be True or False, got {pretrained!r}; net.load(path) reads other weights")
     if pretrained and rng is not None:
         raise ValueError(f"rng must be left out with pretrained=True, which needs no initial weights; got {rng!r}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
     classes = class_names(classes)
     if pretrained and classes != DIGITS:
         raise ValueError(f"classes must be left out with pretrained=True, whose weights know the ten digits; got "
@@ -66,17 +70,22 @@ def lenet5(classes: int | Sequence[str] = DIGITS, *, pretrained: bool = False, i
     rng = np.random.default_rng(rng)
     how: dict[str, Any] = {"init": init, "rng": rng, "dtype": dtype}
     pooling = how if subsampling_init is None else {**how, "init": subsampling_init, "bias_init": zeros}
+
+    def left_out(name: str) -> dict[str, Dropout]:
+        return {f"{name} dropout": Dropout(dropout, rng=rng)} if dropout else {}
+
     net = Sequential({
         "C1": Conv2d(1, 6, 5, **how), "C1 squash": ScaledTanh(),
-        "S2": Subsampling(6, **pooling), "S2 squash": ScaledTanh(),
+        "S2": Subsampling(6, **pooling), "S2 squash": ScaledTanh(), **left_out("S2"),
         "C3": Conv2d(6, 16, 5, connections=TABLE_I, **how), "C3 squash": ScaledTanh(),
-        "S4": Subsampling(16, **pooling), "S4 squash": ScaledTanh(),
+        "S4": Subsampling(16, **pooling), "S4 squash": ScaledTanh(), **left_out("S4"),
         "C5": Conv2d(16, 120, 5, **how), "C5 squash": ScaledTanh(), "flatten": Flatten(),
         "F6": Linear(120, 84, **how), "F6 squash": ScaledTanh(),
         "output": RBF(prototypes(classes), dtype=dtype),
     }, preprocess=LENET5_1998, classes=classes)  # fmt: skip
 
-    counted = {line["name"]: (line["parameters"], line["connections"]) for line in net.counts(INPUT_SHAPE)}
+    lines = [line for line in net.counts(INPUT_SHAPE) if line["connections"]]  # dropout has none
+    counted = {line["name"]: (line["parameters"], line["connections"]) for line in lines}
     published = {**PUBLISHED, "output": (0, len(classes) * PUBLISHED["output"][1] // len(DIGITS))}
     assert counted == published, f"not the published LeNet-5: {counted}"
     assert net.vector.values.size == 60_000

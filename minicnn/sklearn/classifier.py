@@ -229,4 +229,4 @@ def _network(labels, recipe, seed):
     """LeNet-5 for these labels: prototypes that draw them where all are single characters, else codes."""
     names = [f"{label:g}" if isinstance(label, float) else str(label) for label in labels.tolist()]
     readable = all(name.strip() for name in names) and len(set(names)) == len(names)
-    return lenet5(names if readable else len(names), rng=seed, **recipe.initialisers())
+    return lenet5(names if readable else len(names), rng=seed, **recipe.network())

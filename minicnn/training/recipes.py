@@ -36,7 +36,7 @@ class Recipe:
     """What LeNet-5 is trained with. lr is the first learning rate: the schedule, a cosine down to 0 or the paper's
     table, keeps its shape and is scaled to it; "held" is that table without its last line, for an ``AveragedNetwork``
     to take out what noise a rate that stays leaves in the weights. j is for the map loss, mu and memory for the
-    second-order optimizer, distortion for those who want to train on distorted digits.
+    second-order optimizer, init and dropout for the network, distortion for whoever trains on distorted digits.
 
     Raises ValueError for a loss, optimizer, schedule or init of another name.
     """
@@ -54,6 +54,7 @@ class Recipe:
     batch_size: int = 64
     epochs: int = 20
     init: str = "lecun1998"
+    dropout: float = 0.0
     distortion: Distortion = field(default_factory=Distortion)
 
     def __post_init__(self) -> None:
@@ -67,9 +68,9 @@ class Recipe:
         """Everything but the words and the distortion, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("about", "distortion")}
 
-    def initialisers(self) -> dict[str, Any]:
-        """What ``mc.models.lenet5`` starts from, its arguments by name."""
-        return INITIALISERS[self.init]
+    def network(self) -> dict[str, Any]:
+        """How ``mc.models.lenet5`` begins and what it leaves out, its arguments by name."""
+        return {**INITIALISERS[self.init], "dropout": self.dropout}
 
     def make_loss(self) -> losses.RBFLoss | losses.MAPLoss:
         """The criterion, one of ``minicnn.losses``."""
@@ -91,7 +92,7 @@ class Recipe:
 
 
 MINI_BATCHES: dict[str, Any] = {"loss": "map", "j": 10.0, "lr": 0.0015, "momentum": 0.9, "init": "fan-in"}
-"""What default and long share."""
+"""What default, long and dropout share."""
 
 AS_PUBLISHED: dict[str, Any] = {"optimizer": "sdlm", "lr": PAPER_SCHEDULE[0][0], "schedule": "paper", "batch_size": 1}
 """What paper and paper-literal share (LeCun et al. 1998, section III.B and appendix C)."""
@@ -100,6 +101,8 @@ RECIPES = {
     "default": Recipe("mini-batches and momentum, a learning rate that falls to 0", **MINI_BATCHES, weight_decay=0.01),
     "long": Recipe("as default, four times as long, for distortions: elastic ones, too, and less weight decay",
                    **MINI_BATCHES, weight_decay=0.003, epochs=80, distortion=Distortion(elastic=17.0)),
+    "dropout": Recipe("as default, four times as long, without distortions: dropout, and less weight decay",
+                      **MINI_BATCHES, weight_decay=0.003, epochs=80, dropout=0.1),
     "paper": Recipe(
         "as published, and it trains: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
         **AS_PUBLISHED, init="unit-variance", memory=0.5, loss="map", j=10.0,

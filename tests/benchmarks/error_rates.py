@@ -85,7 +85,7 @@ class Run:
         resume = checkpoint if checkpoint.exists() else None
         if resume and (begun := mc.training.read_facts(checkpoint)[1]["config"]) != settings:
             raise ValueError(f"{checkpoint} was begun with {begun}, not {settings}: remove it to begin anew")
-        net = mc.models.lenet5(rng=seed, **recipe.initialisers())
+        net = mc.models.lenet5(rng=seed, **recipe.network())
         average = AveragedNetwork(net, self.average) if self.average else None
         history = fit(
             net, recipe.make_loss(), recipe.make_optimizer(net.parameters()), train, test, epochs=self.passes,

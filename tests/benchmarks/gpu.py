@@ -209,7 +209,7 @@ def evaluation(backend, test, rounds):
 def time_to_99(backend, train, test, passes, seed):
     """Seconds of training until 99.0 % of the test digits are right (None: never), and the share at the end."""
     recipe = replace(RECIPES["default"], epochs=passes)
-    net = mc.models.lenet5(rng=seed, **recipe.initialisers(), backend=backend)
+    net = mc.models.lenet5(rng=seed, **recipe.network(), backend=backend)
     optimizer, schedule = recipe.make_optimizer(net.parameters()), recipe.make_schedule()
     rng, seconds, reached, evaluator = np.random.default_rng(seed), 0.0, None, mc.training.Evaluator(test)
     with GraphSteps(net, recipe.make_loss(), optimizer, train, recipe.batch_size) as steps:

@@ -163,7 +163,7 @@ def trained(ranks, data):
         for power in TRAINED["powers"] if batch_size > 64 else (0,):
             recipe = RECIPES["default"]
             recipe = replace(recipe, batch_size=batch_size, lr=recipe.lr * (batch_size / 64) ** power, epochs=passes)
-            net = mc.models.lenet5(rng=0, **recipe.initialisers())
+            net = mc.models.lenet5(rng=0, **recipe.network())
             line = {"batch_size": batch_size, "power": power, "passes": passes}
             try:
                 history = mc.training.fit(

@@ -17,7 +17,7 @@ from minicnn.training.recipes import RECIPES
 
 def lenet5_by(recipe, data):
     def make():
-        net = mc.models.lenet5(rng=0, dtype="float64", **recipe.initialisers())
+        net = mc.models.lenet5(rng=0, dtype="float64", **recipe.network())
         optimizer = recipe.make_optimizer(net.parameters())
         loss = recipe.make_loss()
         if recipe.optimizer == "sdlm":

@@ -267,7 +267,7 @@ def test_a_checkpoint_of_version_0_1_goes_on(trained, run, tmp_path):
     with np.load(trained[0] / "checkpoint.npz") as archive:
         arrays = dict(archive)
     facts = json.loads(str(arrays.pop("__facts__")))
-    del facts["vectors"], facts["config"]["threads"]
+    del facts["vectors"], facts["config"]["threads"], facts["config"]["dropout"]
     facts["format"], facts["config"]["workers"] = "minicnn-1", 2
     facts["task"] = {name: facts["task"][name] for name in ("samples", "batch_size")}
     np.savez(tmp_path / "old.npz", __facts__=json.dumps(facts), **arrays)
@@ -276,7 +276,19 @@ def test_a_checkpoint_of_version_0_1_goes_on(trained, run, tmp_path):
     assert status == 0, errors
     assert "2 of 3 epochs done" in output and re.findall(r"^epoch (\d)/3", output, re.M) == ["3"]
     config = mc.training.read_facts(tmp_path / "more" / "checkpoint.npz")[1]["config"]
-    assert config["threads"] is None and "workers" not in config
+    assert config["threads"] is None and config["dropout"] == 0 and "workers" not in config
+
+
+def test_dropout_is_told_of_and_gone_on_with(run, tmp_path):
+    how = "--no-plots", "--output", "out"
+    status, output, errors = run(SCRIPT, "--dropout", 0.25, "--epochs", 1, *how, cwd=tmp_path)
+    assert status == 0, errors
+    assert "weight decay 0.01, dropout 0.25, seed 0" in output
+    assert re.search(r"^S4 dropout +dropout 0.25 ", output, re.M)
+    status, output, errors = run(SCRIPT, "--resume", "out/checkpoint.npz", "--epochs", 2, *how, cwd=tmp_path)
+    assert status == 0, errors
+    assert "dropout 0.25" in output and "1 of 2 epochs done" in output
+    mc.models.lenet5().load(tmp_path / "out" / "checkpoint.npz")  # whoever predicts needs no dropout
 
 
 @pytest.mark.parametrize("rate, message", [
@@ -294,6 +306,7 @@ def test_a_rate_that_is_too_large_ends_with_an_error(rate, message, run, tmp_pat
     (("--lr", "nan"), 2, "argument --lr: must be positive and finite, got nan$"),
     (("--weight-decay", "-1"), 2, "argument --weight-decay: must be at least 0 and finite, got -1$"),
     (("--epochs", "many"), 2, "argument --epochs: invalid int value: 'many'$"),
+    (("--dropout", 1), 2, "argument --dropout: must be at least 0 and below 1, got 1$"),
     (("--threads", 0), 2, "argument --threads: must be at least 1, got 0$"),
     (("--loss", "hinge"), 2, "argument --loss: invalid choice: 'hinge'"),
     (("--output", "a_file"), 2, "argument --output: must be a directory, a_file is a file$"),
@@ -322,6 +335,6 @@ def test_bad_input_is_refused_in_one_line(arguments, status, message, run, tmp_p
 def test_help_names_every_option(run, tmp_path):
     status, output, _ = run(SCRIPT, "--help", cwd=tmp_path)
     assert status == 0
-    for option in ("data", "epochs", "batch-size", "lr", "momentum", "weight-decay", "loss", "backend", "seed",
-                   "threads", "output", "resume", "no-plots", "quiet"):  # fmt: skip
+    for option in ("data", "epochs", "batch-size", "lr", "momentum", "weight-decay", "loss", "dropout", "backend",
+                   "seed", "threads", "output", "resume", "no-plots", "quiet"):  # fmt: skip
         assert re.search(rf"^  --{option}\b", output, re.M), option

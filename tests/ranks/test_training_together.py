@@ -21,12 +21,12 @@ def plain(monkeypatch):
 
 def lenet5():
     recipe = RECIPES["default"]
-    net = mc.models.lenet5(rng=0, **recipe.initialisers())
+    net = mc.models.lenet5(rng=0, **recipe.network())
     return net, recipe.make_loss(), recipe.make_optimizer(net.parameters())
 
 
 def by_its_curvature():
-    net = mc.models.lenet5(rng=0, **RECIPES["paper"].initialisers())
+    net = mc.models.lenet5(rng=0, **RECIPES["paper"].network())
     return net, mc.losses.RBFLoss(), mc.optim.StochasticDiagonalLM(net.parameters(), 0.0002, curvature_samples=150)
 
 

@@ -71,7 +71,7 @@ def test_it_trains_the_network_that_fit_trains(digits):
     X, y = digits
     classifier = LeNet5Classifier(**FAST).fit(X, y)
     recipe, random = classifier._recipe(), np.random.RandomState(0)
-    network = mc.models.lenet5(rng=random.randint(2**31 - 1), **recipe.initialisers())
+    network = mc.models.lenet5(rng=random.randint(2**31 - 1), **recipe.network())
     how = {"epochs": 2, "batch_size": 8, "schedule": recipe.make_schedule(), "seed": random.randint(2**31 - 1)}
     optimizer = recipe.make_optimizer(network.parameters())
     mc.training.fit(network, recipe.make_loss(), optimizer, mc.data.Dataset(X, y), progress=False, **how)

@@ -75,7 +75,8 @@ class Job:
         loss_name = f"map loss with j {args.j:g}" if args.loss == "map" else f"{args.loss} loss"
         self.say(f"training: {args.epochs} epoch{'s'[: args.epochs > 1]} in batches of {args.batch_size}, {loss_name}, "
                  f"{recipe.optimizer.upper()} with lr {args.lr:g} falling, momentum {args.momentum:g}, "
-                 f"weight decay {args.weight_decay:g}, seed {args.seed}"
+                 f"weight decay {args.weight_decay:g}, {f'dropout {args.dropout:g}, ' * (args.dropout > 0)}"
+                 f"seed {args.seed}"
                  f"{', images distorted anew in every epoch' * args.distort}")  # fmt: skip
         if args.resume:
             self.say(f"resumed:  {where_it_stands(args)}")

@@ -10,7 +10,7 @@ from minicnn.cli.help import Paragraphs
 from minicnn.cli.numbers import number
 from minicnn.training.recipes import INITIALISERS, LOSSES, RECIPES
 
-OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "weight_decay", "batch_size", "epochs", "init")
+OF_THE_RECIPE = ("loss", "j", "lr", "mu", "momentum", "weight_decay", "batch_size", "epochs", "init", "dropout")
 SETTINGS = ("recipe", *OF_THE_RECIPE, "distort", "data", "backend", "seed", "threads")
 """The options that a checkpoint keeps and --resume restores."""
 
@@ -49,6 +49,8 @@ def parse(arguments, about, prog=None, ranks=1):
         "are let go (default: %(default)s)")  # fmt: skip
     add("--init", choices=INITIALISERS, help="initial weights: lecun1998: uniform in ±2.4 / fan-in, as published; "
         "fan-in: in ±1 / sqrt(fan-in) (default: %(default)s)")  # fmt: skip
+    add("--dropout", metavar="P", type=number(float, "at least 0 and below 1", lambda p: 0 <= p < 1),
+        help="the share of S2's and S4's outputs left out at random in every step (default: %(default)s)")  # fmt: skip
     add("--distort", action="store_true", help="train on random distortions of the images, new ones in every epoch")
     add("--backend", choices=mc.backend.NAMES, help="where to compute (default: MINICNN_BACKEND or auto)")
     add("--seed", type=number(int, "at least 0", lambda n: n >= 0), default=0,
@@ -70,7 +72,7 @@ def parse(arguments, about, prog=None, ranks=1):
     args = parser.parse_args(arguments)
     if args.resume:
         facts = mc.training.read_facts(args.resume)[1]
-        facts["config"].setdefault("threads", None)  # version 0.1 had worker processes
+        facts["config"] = {"threads": None, "dropout": 0.0, **facts["config"]}  # there since versions 0.2 and 0.5
         if lacking := [name for name in SETTINGS if name not in facts["config"]]:
             raise mc.errors.CheckpointError(f"{args.resume} is not from minicnn train: it has no {', '.join(lacking)}")
         if lacking := [name for name in ("epoch", "batch") if name not in facts["progress"]]:
