@@ -102,7 +102,7 @@ RECIPES = {
     "long": Recipe("as default, four times as long, for distortions: elastic ones, too, and less weight decay",
                    **MINI_BATCHES, weight_decay=0.003, epochs=80, distortion=Distortion(elastic=17.0)),
     "dropout": Recipe("as default, four times as long, without distortions: dropout, and less weight decay",
-                      **MINI_BATCHES, weight_decay=0.003, epochs=80, dropout=0.1),
+                      **MINI_BATCHES, weight_decay=0.003, epochs=80, dropout=0.15),
     "paper": Recipe(
         "as published, and it trains: stochastic diagonal Levenberg-Marquardt, one pattern at a time",
         **AS_PUBLISHED, init="unit-variance", memory=0.5, loss="map", j=10.0,
