@@ -66,7 +66,7 @@ class Distortion:
         if images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(f"images must be uint8 (N, H, W), got {images.dtype} {images.shape}")
         seeds = np.random.default_rng(rng).integers(2**63, size=-(-len(images) // BLOCK))
-        by_loop = len(images) > BLOCK and numba_obstacle() is None
+        by_loop = len(images) > BLOCK and numba_obstacle() is None  # few are not worth compiling for
         look, distorted = loop(bool(self.elastic)) if by_loop else resample, np.zeros_like(images)
 
         def distort(number):

@@ -53,4 +53,3 @@ class Preparation:
             return self.augment(images, rng, self.network.backend)
         share = self.communicator.rank, self.communicator.size
         return self.augment(images, rng, share=share, threads=self.threads)
-

@@ -92,13 +92,17 @@ def test_a_device_lost_while_training_leaves_the_checkpoint(device, digits, monk
     assert_same(state, expected, 1e-9)
 
 
-def test_augmented_images_change_and_the_graph_does_not(device, digits):
-    def upside_down(images, rng, backend):
-        return images[:, ::-1].copy()
+def upside_down(images, rng, backend):
+    return images[:, ::-1].copy()
 
-    state, _, _ = trained("numpy", digits, augment=upside_down, epochs=1)
-    device_state, _, _ = trained(device, digits, augment=upside_down, epochs=1)
+
+@pytest.mark.parametrize("augment", [upside_down, mc.data.Distortion(elastic=8)], ids=["own", "distortion"])
+def test_augmented_images_change_and_the_graph_does_not(augment, device, digits):
+    state, _, _ = trained("numpy", digits, augment=augment, epochs=1)
+    device_state, _, _ = trained(device, digits, augment=augment, epochs=1)
     assert_same(device_state, state, 1e-9)
+    with pytest.raises(AssertionError):
+        assert_same(state, trained("numpy", digits, epochs=1)[0], 1e-9)  # it did change something
 
 
 def test_what_has_no_graph_trains_all_the_same(device, digits):
