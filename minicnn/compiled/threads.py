@@ -8,6 +8,9 @@ import numpy as np
 from minicnn.backend.cores import available_cores
 from minicnn.layers.checks import positive
 
+AWAKE = 0.1
+"""Seconds after which a thread that waits for others looks for Ctrl-C: one that comes just before does not wake it."""
+
 
 def thread_count(threads: int | None = None) -> int:
     """``threads`` as a number, by default every core that this process may use. Raises ValueError or TypeError."""
@@ -22,6 +25,8 @@ class Share:
         self.done, self.failure = threading.Event(), None
 
     def run(self):
+        if self.done.is_set():
+            return
         try:
             self.job(self.thread)
         except BaseException as error:
@@ -62,16 +67,18 @@ class Team:
         shares, given = [Share(job, thread, give_up) for thread in range(threads)], []
         try:
             for inbox, share in zip(self.inboxes, shares[1:]):
-                inbox.put(share)
                 given.append(share)
+                inbox.put(share)
             job(0)
         except BaseException as error:
             shares[0].failure = error
             give_up()
+            if given:  # Ctrl-C may have come before the last was put; nobody does a share twice
+                self.inboxes[len(given) - 1].put(given[-1])
         for share in given:
             while not share.done.is_set():
                 try:
-                    share.done.wait()
+                    share.done.wait(AWAKE)
                 except KeyboardInterrupt as error:
                     shares[0].failure = error
                     give_up()

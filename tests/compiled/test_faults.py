@@ -230,11 +230,13 @@ def test_ctrl_c_while_others_work_is_raised_when_they_are_done():
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
-        with Team() as team, pytest.raises(KeyboardInterrupt):
-            team.run(job, 2, given_up.set)
+        for _ in range(300):  # it may come at any moment, one in 200 times just before the other thread falls asleep
+            with Team() as team, pytest.raises(KeyboardInterrupt):
+                team.run(job, 2, given_up.set)
+            given_up.clear()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert done == [1]
+    assert done == 300 * [1]
 
 
 def test_kernels_of_other_constants_have_other_names():
