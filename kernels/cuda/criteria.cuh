@@ -2,6 +2,15 @@
 //
 // A label below 0 (NOBODY) only fills the batch up: its loss and its errors are 0.
 
+// In float32 the GPU's own approximations, a few instructions each: what is summed here is at most 1, and its largest terms
+// are exact to 2 units in the last place.
+__device__ inline float exp_of(float x) { return __expf(x); }
+__device__ inline float log_of(float x) { return __logf(x); }
+__device__ inline float quotient(float a, float b) { return __fdividef(a, b); }
+__device__ inline double exp_of(double x) { return exp(x); }
+__device__ inline double log_of(double x) { return log(x); }
+__device__ inline double quotient(double a, double b) { return a / b; }
+
 struct Verdict {
     real loss;
     int wrong;
@@ -15,36 +24,37 @@ struct Strided {  // one sample's vector
     __device__ Element& operator[](int i) const { return data[(offset)i * step]; }
 };
 
-// From an RBF layer's distances y_i (see rbf.cu): equation 8, or 9 where `discriminative`; writes g_i = dE/dy_i.
-template <typename Y, typename G>
-__device__ inline Verdict rbf_errors(const Y& y, const G& g, int classes, int label, bool discriminative, real rubbish)
-{
-    bool counts = label >= 0;
-    int nearest = 0;
-    real distance = y[0];
-    for (int i = 1; i < classes; i++)
-        if (y[i] < distance) {
-            distance = y[i];
-            nearest = i;
-        }
-    if (!counts) {
-        for (int i = 0; i < classes; i++) g[i] = 0;
-        return Verdict{0, 0};
-    }
-    real loss = y[label];
-    if (discriminative) {
-        real smallest = distance;
+// From an RBF layer's distances y_i (see rbf.cu): equation 8, or 9 where `discriminative`, and g_i = dE/dy_i.
+template <typename Y>
+struct RBFErrors {
+    const Y& y;
+    int label, nearest;
+    bool discriminative;
+    real smallest, total;
+
+    __device__ RBFErrors(const Y& y, int classes, int label, bool discriminative, real rubbish)
+        : y(y), label(label), nearest(0), discriminative(discriminative)
+    {
+        smallest = y[0];
+        for (int i = 1; i < classes; i++)
+            if (y[i] < smallest) {
+                smallest = y[i];
+                nearest = i;
+            }
+        if (!discriminative) return;
         if (rubbish < smallest) smallest = rubbish;
-        real total = exp(smallest - rubbish);
-        for (int i = 0; i < classes; i++) total += exp(smallest - y[i]);
-        loss += log(total) - smallest;
-        for (int i = 0; i < classes; i++) g[i] = -exp(smallest - y[i]) / total;
-        g[label] += 1;
-    } else {
-        for (int i = 0; i < classes; i++) g[i] = i == label;
+        total = exp_of(smallest - rubbish);
+        for (int i = 0; i < classes; i++) total += exp_of(smallest - y[i]);
     }
-    return Verdict{loss, nearest != label};
-}
+    __device__ real operator[](int i) const {  // g_i
+        if (label < 0) return 0;
+        return (i == label) - (discriminative ? quotient(exp_of(smallest - y[i]), total) : real(0));
+    }
+    __device__ Verdict verdict() const {
+        if (label < 0) return Verdict{0, 0};
+        return Verdict{y[label] + (discriminative ? log_of(total) - smallest : real(0)), nearest != label};
+    }
+};
 
 // The largest of all logits z_i and the sum of exp(z_i - largest), for cross_entropy.cu.
 struct Softmax {

@@ -55,9 +55,12 @@ extern "C" __global__ void __launch_bounds__(256, 2) rbf_criterion(
         __syncthreads();
     }
 
-    if (helper == 0 && inside)
-        memory.verdicts[sample] = rbf_errors(
-            Strided<real>{y + sample, SAMPLES}, Strided<real>{g + sample, SAMPLES}, classes, labels[n], discriminative, rubbish);
+    if (inside) {
+        Strided<real> distances = {y + sample, SAMPLES};
+        RBFErrors<Strided<real>> errors(distances, classes, labels[n], discriminative, rubbish);
+        for (int i = helper; i < classes; i += HELPERS) g[i * SAMPLES + sample] = errors[i];
+        if (helper == 0) memory.verdicts[sample] = errors.verdict();
+    }
     __syncthreads();
 
     if (inside) {

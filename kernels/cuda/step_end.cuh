@@ -9,12 +9,16 @@
 //     move_by_gradient      p is moved by a gradient that is there already
 //     add_blocks            (sums.cuh) results[step] = (loss, errors), over all blocks of the criterion
 //
-// A parameter is moved by the step of sgd.cuh with rate = lr, or lr / curvature[p] where that is not null. Every block
-// then counts itself in Batches, and the last one to end sets the next batch.
+// A parameter is moved by the step of sgd.cuh with rate = lr, or lr / curvature[p] where that is not null. One more block sets
+// the next batch: nothing here reads what it writes.
 //
-// Threads:  blocks (32, 8). Which block ends last differs from run to run, what it does never.
+// Threads:  blocks (32, 8).
 // Memory:   what a parameter has is read and written once, neighbours by neighbours.
 // Cost:     memory bandwidth, and the time to start a kernel.
+
+struct Before {  // what is loaded of a parameter while its gradient is added up
+    real weight, velocity, curvature;
+};
 
 struct Move {
     real *w, *v, *gradient;
@@ -22,12 +26,13 @@ struct Move {
     real lr;
     SGD descend;
 
-    __device__ void operator()(int p, real sum) const {
-        real weight = w[p], velocity = v[p];  // both loads are under way together
-        descend(weight, velocity, sum, curvature ? lr / curvature[p] : lr);
+    __device__ Before before(int p) const { return {w[p], v[p], curvature ? curvature[p] : real(1)}; }
+
+    __device__ void operator()(int p, real sum, Before it) const {
+        descend(it.weight, it.velocity, sum, lr / it.curvature);
         gradient[p] = sum;
-        w[p] = weight;
-        v[p] = velocity;
+        w[p] = it.weight;
+        v[p] = it.velocity;
     }
 };
 
@@ -36,9 +41,15 @@ struct Layer {
     Move move;
     int weights, biases, depth;
 
-    __device__ void operator()(int part, int o, int k, real sum) const {
-        if (k < depth) move(weights + o * depth + k, sum);
-        else if (biases >= 0) move(biases + o, sum);
+    __device__ int parameter(int o, int k) const { return k < depth ? weights + o * depth + k : biases < 0 ? -1 : biases + o; }
+
+    __device__ Before before(int o, int k) const {
+        int p = parameter(o, k);
+        return p < 0 ? Before() : move.before(p);
+    }
+    __device__ void operator()(int part, int o, int k, real sum, const Before& it) const {
+        int p = parameter(o, k);
+        if (p >= 0) move(p, sum, it);
     }
 };
 
@@ -49,42 +60,36 @@ __device__ inline void move_by_sums(
 {
     int i = block * 32 + threadIdx.x;
     bool inside = i < rows;
+    int p = inside ? parameter[i] : 0;
+    Before it = move.before(p);
     real sum = sum_of_parts(sums, partial, inside ? first[i] : 0, inside ? step[i] : 0, inside ? count[i] : 0);
-    if (threadIdx.y == 0 && inside) move(parameter[i], sum);
+    if (threadIdx.y == 0 && inside) move(p, sum, it);
 }
 
 // 256 rows of a table for a block.
 __device__ inline void move_by_gradient(const Move& move, const int* parameter, int rows, int block)
 {
     int i = block * 256 + threadIdx.y * 32 + threadIdx.x;
-    if (i < rows) move(parameter[i], move.gradient[parameter[i]]);
+    if (i >= rows) return;
+    int p = parameter[i];
+    move(p, move.gradient[p], move.before(p));
 }
 
-// positions (steps, 2) = (start, count) of every batch, rates, scales (steps,)  ->  position (2,) for gather.cu,
-// settings[0] = lr for Move, scale (1,) for the criterion; now (1,) the step, ended (1,) how many blocks have ended. All
-// of it lies in device memory: a captured graph is launched for every step without a word from the host.
+// positions (steps, 2) = (start, count) of every batch, scales (steps,)  ->  position (2,) for gather.cu and scale (1,) for
+// the criterion, of batch `next`. All of it lies in device memory: a captured graph is launched without a word from the
+// host. Which step it is, now[0] + ahead, too: `ahead` is the launch's place in its graph, and next_steps.cu, the graph's
+// last kernel, moves `now`.
 struct Batches {
     const offset* positions;
-    const real *rates, *scales;
+    const real* scales;
     int steps;
-    int* now;
-    unsigned* ended;
     offset* position;
-    real *settings, *scale;
+    real* scale;
 
-    // For all threads of a block, when none of them needs the settings any more.
-    __device__ void end_of_block() const {
-        __syncthreads();
-        if (threadIdx.x || threadIdx.y) return;
-        __threadfence();
-        if (atomicAdd(ended, 1) + 1 < gridDim.x) return;
-        int next = now[0] + 1;
-        now[0] = next;
-        ended[0] = 0;
-        if (next >= steps) return;
+    __device__ void set(int next) const {
+        if (next >= steps || threadIdx.x || threadIdx.y) return;
         position[0] = positions[2 * (offset)next];
         position[1] = positions[2 * (offset)next + 1];
-        settings[0] = rates[next];
         scale[0] = scales[next];
     }
 };

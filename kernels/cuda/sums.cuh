@@ -7,7 +7,7 @@ __device__ inline real sum_of_parts(real (&sums)[8][32], const real* partial, of
 {
     int slice = threadIdx.y;
     real sum = 0;
-#pragma unroll 4
+#pragma unroll 8
     for (int s = slice; s < count; s += 8) sum += partial[first + s * step];
     sums[slice][threadIdx.x] = sum;
     __syncthreads();

@@ -17,7 +17,7 @@
 
 template <int C, int H, int W, int FRAME_H, int FRAME_W, int PITCH>
 struct Near {
-    enum { channels = C, height = H, width = W, size = C * H * W };
+    enum { channels = C, height = H, width = W, size = C * H * W, contiguous = PITCH == W && FRAME_H + FRAME_W == 0 };
     real* data;
 
     __device__ real& operator()(int c, int h, int w) const {
@@ -90,33 +90,73 @@ __device__ inline Fetched<SIZE, Element> fetch(const Element* from)
     return fetched;
 }
 
-// sum over k of term(matrix[m, k], x[k]) for every row m < ROWS; end(m, sum) takes it. A warp has up to ROWS_A_WARP rows
-// at a time, and its threads neighbouring k: they read whole lines of memory, and x[k] once for all rows. What each
-// thread has added up of a row waits in scratch, LANES + 1 elements a row.
+// WIDE elements that are loaded at once: 16 bytes, where they begin at a multiple of that.
+template <int WIDE>
+struct __align__(WIDE * sizeof(real)) Neighbours {
+    real element[WIDE];
+};
+
+template <int WIDE>
+__device__ inline Neighbours<WIDE> neighbours(const real* first) { return *(const Neighbours<WIDE>*)first; }
+
 const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8;
 
-template <int ROWS, typename X, typename Term, typename End>
-__device__ inline void sum_rows(
-    real* scratch, const real* __restrict__ matrix, const X& x, const Term& term, const End& end)
+// Rows of a matrix (ROWS, DEPTH) as the threads of a block share them: a warp has up to ROWS_A_WARP rows at a time, and its
+// threads WIDE neighbouring elements each of a SPAN, so that they read whole lines of memory. The first span is on its way
+// as soon as this is made; later ones where `load` asks for them.
+template <int ROWS, int DEPTH, int WIDE>
+struct Rows {
+    enum {
+        rows = ROWS, depth = DEPTH, wide = WIDE, SPAN = LANES * WIDE,
+        EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP
+    };
+    const real* matrix;
+    Neighbours<WIDE> loaded[EACH];
+
+    __device__ explicit Rows(const real* matrix) : matrix(matrix) { load(0, 0); }
+
+    __device__ static int row(int first, int r) { return first + r * WARPS + threadIdx.x / LANES; }
+    __device__ static int element(int start) { return start + threadIdx.x % LANES * WIDE; }
+
+    __device__ void load(int first, int start) {
+        const real* here = matrix + row(first, 0) * DEPTH + element(start);  // the other rows are constants away
+#pragma unroll
+        for (int r = 0; r < EACH; r++) {  // without a branch, so that loads overlap
+            bool inside = (element(start) < DEPTH) & (first + (r + 1) * WARPS <= ROWS || row(first, r) < ROWS);
+            loaded[r] = Neighbours<WIDE>();
+            if (inside) loaded[r] = neighbours<WIDE>(here + r * WARPS * DEPTH);
+        }
+    }
+};
+
+// sum over k of term(matrix[m, k], x[k]) for every row m; end(m, sum) takes it. What each thread has added up of a row
+// waits in scratch, LANES + 1 elements a row.
+template <typename Matrix, typename X, typename Term, typename End>
+__device__ inline void sum_rows(real* scratch, Matrix rows, const X& x, const Term& term, const End& end)
 {
-    const int DEPTH = X::size, EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP;
+    const int EACH = Matrix::EACH, WIDE = Matrix::wide, DEPTH = Matrix::depth, ROWS = Matrix::rows;
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
     for (int first = 0; first < ROWS; first += WARPS * EACH) {
-        const real* here = matrix + (first + warp) * DEPTH + lane;  // in the first row; the others are constants away
+        if (first > 0) rows.load(first, 0);
         real sums[EACH];
 #pragma unroll
         for (int r = 0; r < EACH; r++) sums[r] = 0;
-        auto add = [&](int start, bool within) {  // without a branch, so that loads overlap
-            real value = within ? x[start + lane] : real(0);
+#pragma unroll(WIDE > 1 ? 2 : 4)
+        for (int start = 0; start < DEPTH; start += Matrix::SPAN) {
+            int k = Matrix::element(start);
+            if (start > 0) rows.load(first, start);
+            Neighbours<WIDE> value = {};
+            if (k < DEPTH) {
+                if (X::contiguous) value = neighbours<WIDE>(&x[k]);
 #pragma unroll
-            for (int r = 0; r < EACH; r++) {
-                bool inside = within & (first + (r + 1) * WARPS <= ROWS || first + r * WARPS + warp < ROWS);
-                sums[r] += term(inside ? *(here + r * WARPS * DEPTH) : real(0), value);
+                for (int i = 0; i < WIDE; i++)
+                    if (!X::contiguous) value.element[i] = x[k + i];
             }
-        };
-#pragma unroll 4
-        for (int start = 0; start + LANES <= DEPTH; start += LANES, here += LANES) add(start, true);
-        if (DEPTH % LANES) add(DEPTH / LANES * LANES, lane < DEPTH % LANES);
+#pragma unroll
+            for (int r = 0; r < EACH; r++)
+#pragma unroll
+                for (int i = 0; i < WIDE; i++) sums[r] += term(rows.loaded[r].element[i], value.element[i]);
+        }
 #pragma unroll
         for (int r = 0; r < EACH; r++) scratch[(r * WARPS + warp) * (LANES + 1) + lane] = sums[r];
         __syncthreads();

@@ -47,7 +47,8 @@ __device__ inline void sums_of_kernels(const In& in, const real* kernels, const 
     const int LEFT = BACK ? PW - KW + 1 : -PW;  // what a run reads begins there
     const bool WHOLE = BACK && RUNS == 1;       // then it is known what lies outside
     const int FIRST = WHOLE ? 0 : LEFT, LAST = WHOLE ? In::width : LEFT + RUN + KW - 1;
-    for (int item = threadIdx.x; item < M * H * RUNS * SLICES; item += THREADS) {
+    int begin = BACK ? THREADS - 1 - threadIdx.x : threadIdx.x;  // the first are still at the weight gradient before
+    for (int item = begin; item < M * H * RUNS * SLICES; item += THREADS) {
         int h = item % H, start = item / H % RUNS * RUN, m = item / (H * RUNS) % M, slice = item / (H * RUNS * M);
         if (BACK) {  // a warp has few rows, whose kernels have the same rows inside the image
             h = item / (M * RUNS * SLICES);
@@ -131,7 +132,7 @@ __device__ inline void convolution_weight_gradient(
 #pragma unroll
         for (int kx = 0; kx < KW; kx++) sums[slice * SUMS + (pair * KH + ky) * KW + kx] = sum[kx];
     }
-    for (int item = threadIdx.x; item < D::channels * SLICES; item += THREADS) {
+    for (int item = THREADS - 1 - threadIdx.x; item < D::channels * SLICES; item += THREADS) {  // who has less to do
         int o = item % D::channels, slice = item / D::channels;
         real sum = 0;
 #pragma unroll 1  // what runs only once need not be there several times

@@ -6,38 +6,39 @@
 //     rbf_criterion, cross_entropy: the loss of sample n and d = scale · dE/dx · f'(x), as in rbf.cu and cross_entropy.cu
 //
 // Threads:  sum_rows of tower.cuh gives a warp to some rows of W, which lies in global memory: neighbouring threads read
-//           neighbouring weights. On the way back a thread has an element of dx and every SLICES-th row of W.
+//           neighbouring weights. On the way back a thread has a few elements of dx and every SLICES-th
+//           row of W.
 // Memory:   x and d lie in shared memory. Each block reads all weights by itself, from the second-level cache: for many
 //           samples a layer with many weights is better off in a kernel of its own.
 
-template <typename X, typename Y>
+template <typename X, typename Weights, typename Y>
 __device__ inline void dense(
-    const X& x, const real* __restrict__ weights, const real* bias, const Squash& squash, const Y& y, real* scratch)
+    const X& x, const Weights& weights, const real* bias, const Squash& squash, const Y& y, real* scratch)
 {
-    sum_rows<Y::size>(
+    sum_rows(
         scratch, weights, x,
         [](real weight, real value) { return weight * value; },
         [=](int m, real sum) { y[m] = squash(bias ? sum + bias[m] : sum); });
 }
 
-template <int SLICES, typename D, typename X, typename DX>
+template <int SLICES, int WIDE, typename D, typename X, typename DX>
 __device__ inline void dense_input_gradient(
     const D& d, const real* __restrict__ weights, const X& x, const Squash& squash, const DX& dx, real* scratch)
 {
-    const int K = DX::size;
-    for (int item = threadIdx.x; item < K * SLICES; item += THREADS) {
-        int k = item % K, slice = item / K;
-        real sum = 0;
-#pragma unroll 32
-        for (int j = 0; j < D::size / SLICES; j++) {
-            int m = j * SLICES + slice;
-            sum += weights[m * K + k] * d[m];
-        }
-        if (slice < D::size % SLICES) {
-            int m = D::size / SLICES * SLICES + slice;
-            sum += weights[m * K + k] * d[m];
-        }
-        scratch[item] = sum;
+    const int K = DX::size, GROUPS = K / WIDE;
+    for (int item = threadIdx.x; item < GROUPS * SLICES; item += THREADS) {
+        int k = item % GROUPS * WIDE, slice = item / GROUPS;
+        real sum[WIDE] = {};
+        auto add = [&](int m) {
+            Neighbours<WIDE> row = neighbours<WIDE>(weights + m * K + k);
+#pragma unroll
+            for (int i = 0; i < WIDE; i++) sum[i] += row.element[i] * d[m];
+        };
+#pragma unroll 12
+        for (int j = 0; j < D::size / SLICES; j++) add(j * SLICES + slice);
+        if (slice < D::size % SLICES) add(D::size / SLICES * SLICES + slice);
+#pragma unroll
+        for (int i = 0; i < WIDE; i++) scratch[slice * K + k + i] = sum[i];
     }
     __syncthreads();
     for (int k = threadIdx.x; k < K; k += THREADS) {
@@ -50,8 +51,8 @@ __device__ inline void dense_input_gradient(
 template <typename X, typename Y>
 __device__ inline void squared_distances(const X& x, const real* __restrict__ prototypes, const Y& y, real* scratch)
 {
-    sum_rows<Y::size>(
-        scratch, prototypes, x,
+    sum_rows(
+        scratch, Rows<Y::size, X::size, 1>(prototypes), x,
         [](real prototype, real value) { return (value - prototype) * (value - prototype); },
         [=](int i, real sum) { y[i] = sum; });
 }
@@ -66,8 +67,11 @@ __device__ inline void rbf_criterion(
     real *y = scratch, *g = y + CLASSES;
     squared_distances(x, prototypes, Near<CLASSES, 1, 1, 0, 0, 1>{y}, g + CLASSES);
     __syncthreads();
-    if (threadIdx.x == 0) {
-        Verdict verdict = rbf_errors(Strided<real>{y, 1}, Strided<real>{g, 1}, CLASSES, label, discriminative, rubbish);
+    for (int i = threadIdx.x; i < CLASSES; i += THREADS) {  // each thread works out the sum of all by itself
+        RBFErrors<real*> errors(y, CLASSES, label, discriminative, rubbish);
+        g[i] = errors[i];
+        if (i > 0) continue;
+        Verdict verdict = errors.verdict();
         blocks[2 * n] = verdict.loss;
         blocks[2 * n + 1] = verdict.wrong;
     }

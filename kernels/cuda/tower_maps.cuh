@@ -5,24 +5,39 @@
 // Threads:  one per element of the result. Backward subsampling has LANES threads a map, whose sums are then added.
 
 // x(0, top + i, left + j) = table[image[i, j]], the background table[0] around it; where the batch has no sample n, x is
-// background and the label NOBODY, -1.
+// background and the label NOBODY, -1. Where the image lies is known after two loads, one after the other: they begin
+// with the tower, while small parameters are on their way, too, and without a branch, which would wait.
 template <int H, int W, typename X>
-__device__ inline void gather(
-    const unsigned char* images, const unsigned char* all_labels, const offset* order, const offset* position,
-    const real* table, const X& x, int* labels, int n)
-{
-    bool counts = n < position[1];
-    offset index = counts ? order[position[0] + n] : 0;
-#pragma unroll 4
-    for (int round = 0; round * THREADS < X::size; round++) {  // bytes of several rounds are on their way together
-        int l = round * THREADS + threadIdx.x;
-        if (X::size % THREADS && l >= X::size) break;
-        int i = l / X::width - (X::height - H) / 2, j = l % X::width - (X::width - W) / 2;
-        bool inside = counts && 0 <= i && i < H && 0 <= j && j < W;
-        x[l] = table[inside ? images[(index * H + i) * W + j] : 0];
+struct Picture {
+    enum { ROUNDS = (X::size + THREADS - 1) / THREADS };
+    unsigned char bytes[ROUNDS];
+
+    __device__ Picture(
+        const unsigned char* images, const unsigned char* all_labels, const offset* order, const offset* position,
+        int* labels, int n)
+    {
+        bool counts = n < position[1];
+        offset index = order[counts ? position[0] + n : 0];
+#pragma unroll
+        for (int round = 0; round < ROUNDS; round++) {
+            int l = round * THREADS + threadIdx.x;
+            int i = l / X::width - (X::height - H) / 2, j = l % X::width - (X::width - W) / 2;
+            bool inside = counts & (0 <= i) & (i < H) & (0 <= j) & (j < W);
+            unsigned char byte = images[inside ? (index * H + i) * W + j : 0];
+            bytes[round] = inside ? byte : 0;
+        }
+        int label = all_labels[index];
+        if (threadIdx.x == 0) labels[n] = counts ? label : -1;
     }
-    if (threadIdx.x == 0) labels[n] = counts ? all_labels[index] : -1;
-}
+
+    __device__ void through(const real* table, const X& x) const {
+#pragma unroll
+        for (int round = 0; round < ROUNDS; round++) {
+            int l = round * THREADS + threadIdx.x;
+            if (l < X::size) x[l] = table[bytes[round]];
+        }
+    }
+};
 
 // y(c, h, w) = f(coefficient[c] · (sum of the block) + bias[c])
 template <int SIZE_H, int SIZE_W, typename X, typename Y>

@@ -1,5 +1,5 @@
 // One block's work of weight_gradient.cu: MAPS maps times WEIGHTS weights, of one part of the outputs.
-// end(part, o, k, sum) takes each sum; k = K is the bias.
+// end(part, o, k, sum, before) takes each sum; k = K is the bias, and before = end.before(o, k) is asked for at first.
 
 const int TILE = 64, MAPS = 16, WEIGHTS = 32, LANES = 32, WARPS = 8;
 
@@ -13,7 +13,8 @@ struct Partial {
     real* sums;
     int maps, depth;
 
-    __device__ void operator()(int part, int o, int k, real sum) const {
+    __device__ int before(int o, int k) const { return 0; }
+    __device__ void operator()(int part, int o, int k, real sum, int before) const {
         sums[((offset)part * maps + o) * (depth + 1) + k] = sum;
     }
 };
@@ -33,6 +34,13 @@ __device__ inline void weight_gradient_tile(
     Receptive::Key keys[WEIGHTS / WARPS];
     for (int i = 0; i < WEIGHTS / WARPS; i++) keys[i] = cols.key(first_k + warp + i * WARPS);
 
+    int own = first_k + lane;  // of the sums that this thread will have
+    decltype(end.before(0, 0)) before[MAPS / WARPS] = {};
+#pragma unroll
+    for (int i = 0; i < MAPS / WARPS; i++) {
+        int o = first_o + warp + i * WARPS;
+        if (o < maps && own <= depth) before[i] = end.before(o, own);
+    }
     real sum[MAPS / WARPS] = {0, 0};
     for (int start = begin; start < stop; start += TILE) {
         real pixels[TILE / LANES][WEIGHTS / WARPS], gradients[TILE / LANES][MAPS / WARPS];
@@ -64,9 +72,9 @@ __device__ inline void weight_gradient_tile(
         __syncthreads();  // before the next tile overwrites this one
     }
 
-    int k = first_k + lane;
+#pragma unroll
     for (int i = 0; i < MAPS / WARPS; i++) {
         int o = first_o + warp + i * WARPS;
-        if (o < maps && k <= depth) end(part, o, k, sum[i]);
+        if (o < maps && own <= depth) end(part, o, own, sum[i], before[i]);
     }
 }

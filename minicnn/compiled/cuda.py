@@ -242,7 +242,8 @@ class CudaForm(PlainForm):
     # --------------------------------------------------------------------------- sums over a part of a batch
 
     def step_end(self, values, velocities, curvature, nesterov, data, *, summed=False):
-        """The launches that end a step (kernels/cuda/step_end.cuh). Call it once, when all is prepared.
+        """A function that makes the launches at the end of a step (kernels/cuda/step_end.cuh), for the step's place in
+        its graph (0: the first). Call it once, when all is prepared.
 
         curvature: None, or what each parameter's rate is divided by; data: of the epoch, ``DeviceData`` of graph.py;
         summed: the gradient is there already, by ``gradient_sums``.
@@ -254,7 +255,8 @@ class CudaForm(PlainForm):
         else:
             launches, partial, table = self._bind_sums(gradients)
         arrays = values, velocities, curvature
-        return Launches([*launches, step_end(self, arrays, nesterov, data, gradients, partial, table)])
+        end = step_end(self, arrays, nesterov, data, gradients, partial, table)
+        return lambda ahead: Launches([*launches, end(ahead)])
 
     def gradient_sums(self):
         """The launches that end in all sums that were left: the whole gradient. Call it once, when all is prepared."""

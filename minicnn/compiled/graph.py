@@ -1,11 +1,13 @@
 """An epoch on a GPU: a captured CUDA graph, launched for a few batches at a time; nothing is read until the end."""
 
 import contextlib
+import itertools
 import warnings
 
 import numpy as np
 
 from minicnn import losses
+from minicnn.backend import kernels
 from minicnn.compiled.cuda import Launches
 from minicnn.compiled.cuda_towers import TowerForm
 from minicnn.compiled.program import Program, plan
@@ -17,9 +19,9 @@ from minicnn.errors import DeviceError
 from minicnn.layers import RBF
 from minicnn.optim import StochasticDiagonalLM
 
-STEPS = 8
-"""In the larger of two graphs. Eight steps of LeNet-5 take far longer than what lies between two launches, on the host
-and on the device, and few are left over at the end of an epoch."""
+STEPS = 32
+"""In the larger of two graphs. So many steps of LeNet-5 take far longer than what lies between two launches, on the
+host and on the device, and few are left over at the end of an epoch."""
 
 
 def graph_obstacle(network, loss, optimizer):
@@ -43,10 +45,9 @@ def graph_obstacle(network, loss, optimizer):
 class DeviceData:
     """What a captured step reads and writes besides the network, all of it in device memory.
 
-    Of the epoch: images, labels; order (samples,); a row a batch of positions = (start, count), rates, scales and
-    results = (summed loss, wrong labels). Of the step: step (1,), the batch it stands at; position (2,), scale (1,) and
-    settings = (lr, momentum, weight_decay), which the step's last kernel takes from the rows; ended (1,), how many of
-    that kernel's blocks have ended.
+    Of the epoch: images, labels; order (samples,); settings = (momentum, weight_decay); a row a batch of positions =
+    (start, count), rates, scales and results = (summed loss, wrong labels). Of the step: position (2,) and scale (1,),
+    which the kernel that ends the step before takes from the rows. step (1,) is the batch at which a graph begins.
     """
 
     def __init__(self, backend, dataset, batch_size, dtype):
@@ -55,8 +56,8 @@ class DeviceData:
         self.images, self.labels = backend.asarray(dataset.images), backend.asarray(dataset.labels)
         self.order, self.positions = zeros(samples, np.int64), zeros((batches, 2), np.int64)
         self.rates, self.scales = zeros(batches, dtype), zeros(batches, dtype)
-        self.results, self.step, self.ended = zeros((batches, 2), np.float64), zeros(1, np.int32), zeros(1, np.uint32)
-        self.position, self.scale, self.settings = zeros(2, np.int64), zeros(1, dtype), zeros(3, dtype)
+        self.results, self.step = zeros((batches, 2), np.float64), zeros(1, np.int32)
+        self.position, self.scale, self.settings = zeros(2, np.int64), zeros(1, dtype), zeros(2, dtype)
 
 
 class GraphSteps:
@@ -64,9 +65,10 @@ class GraphSteps:
 
     A step of LeNet-5 is two kernels of a few microseconds each; starting them one by one from Python would take far
     longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
-    every time, so all that changes from step to step lies in device memory (``DeviceData``), and the step's last kernel
-    moves on to the next batch. So ``STEPS`` steps can be one graph, and a graph of one step does what is left over. The
-    host only says "again", without waiting. An epoch's last, short batch is filled up with samples that do not count.
+    every time, so all that changes lies in device memory (``DeviceData``): a step's last kernel sets the next batch,
+    and a graph's last one says at which step the next graph begins. ``STEPS`` steps are one graph, and a graph of one
+    step does what is left over. The host only says "again", without waiting. An epoch's last, short batch is filled up
+    with samples that do not count.
 
     Where the capture fails, every step is launched kernel by kernel, with a RuntimeWarning that says why.
     ``capture=False`` asks for it.
@@ -84,7 +86,7 @@ class GraphSteps:
         self.network, self.optimizer, self.dataset = network, optimizer, dataset
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
-        self.data = self.launches = self.curvature = self.graph = self.several = None
+        self.data = self.step = self.launches = self.next = self.curvature = self.graph = self.several = None
 
     def __enter__(self):
         cuda = self.backend.xp.cuda
@@ -100,7 +102,7 @@ class GraphSteps:
         return self
 
     def __exit__(self, *error):
-        self.data = self.launches = self.curvature = self.graph = self.several = None
+        self.data = self.step = self.launches = self.next = self.curvature = self.graph = self.several = None
         try:
             with self.backend.device_errors():
                 self.backend.synchronize()
@@ -175,12 +177,12 @@ class GraphSteps:
         positions = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
         counts = sizes if over is None else over
         scales = (1 / counts if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
-        settings = np.array([rates[0], optimizer.momentum, optimizer.weight_decay], dtype)
+        settings = np.array([optimizer.momentum, optimizer.weight_decay], dtype)
         for array, values in (
             (data.order, order), (data.positions, positions), (data.rates, rates), (data.scales, scales),
             (data.settings, settings), (data.position, positions[0]), (data.scale, scales[:1]),
         ):  # fmt: skip
-            array[: len(values)] = self.backend.asarray(values.astype(array.dtype))
+            array[: len(values)].set(values.astype(array.dtype))
         data.step[...] = 0
 
     def queue(self, left):
@@ -192,6 +194,7 @@ class GraphSteps:
             self.graph.launch(self.stream)
         else:
             self.launches()
+            self.next()
         return 1
 
     # ---------------------------------------------------------------------------------------- once at first
@@ -202,15 +205,18 @@ class GraphSteps:
         network, dtype = self.network, self.network.dtype
         vector, velocity = network.vector, self.optimizer.velocity[0]
         self.data = DeviceData(self.backend, self.dataset, self.batch_size, dtype)
-        self.launches = self._step()
+        self.step = self._step()
+        self.launches, self.next = self.step(0), self.advance(1)
         self._load(np.arange(self.batch_size), np.array([self.batch_size]), np.zeros(1, dtype))
         kept = [a.copy() for a in (vector.values, vector.grads, velocity)]
         self.launches()
+        self.next()
         for a, before in zip((vector.values, vector.grads, velocity), kept):
             a[...] = before
 
     def _step(self):
-        """The launches of a step: the program's, and the one that moves the parameters and on to the next batch."""
+        """A function that makes the launches of a step, for its place in its graph: the program's, and the one that
+        moves the parameters and sets the next batch."""
         xp, data, optimizer, dtype = self.backend.xp, self.data, self.optimizer, self.network.dtype
         vector = self.network.vector
         form = TowerForm(self.backend, dtype, vector.grads)
@@ -219,12 +225,18 @@ class GraphSteps:
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = xp.ones(vector.values.shape, dtype)
         end = form.step_end(vector.values, optimizer.velocity[0], self.curvature, optimizer.nesterov, data)
-        return Launches([*program.sections[0], *end])
+        return lambda ahead: Launches([*program.sections[0], *end(ahead)])
+
+    def advance(self, steps):
+        """The launch that ends a graph of so many steps."""
+        how = self.backend.xp, "next_steps.cu", "next_steps", self.network.dtype.name, (1,), (1,)
+        return kernels.bind(*how, (self.data.step, steps))
 
     def _capture(self):
-        self.graph = self._captured(self.launches)
+        self.graph = self._captured(Launches([*self.launches, self.next]))
         if self.graph is not None:
-            self.several = self._captured(Launches(STEPS * self.launches))
+            steps = itertools.chain.from_iterable(self.step(ahead) for ahead in range(STEPS))
+            self.several = self._captured(Launches([*steps, self.advance(STEPS)]))
 
     def _captured(self, launches):
         """These launches as a graph; None, with a warning, where they cannot be captured."""

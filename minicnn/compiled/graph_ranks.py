@@ -45,12 +45,13 @@ class RankSteps(GraphSteps):
             self.curvature = self.backend.xp.ones(vector.values.shape, dtype)
         gradient = Launches([*program.sections[0], *form.gradient_sums()])
         arrays = vector.values, optimizer.velocity[0], self.curvature
-        update = form.step_end(*arrays, optimizer.nesterov, data, summed=True)
-        return Halves(gradient, partial(self.communicator.sum, vector.grads), update)
+        end = form.step_end(*arrays, optimizer.nesterov, data, summed=True)
+        return lambda ahead: Halves(gradient, partial(self.communicator.sum, vector.grads), end(ahead))
 
     def _capture(self):
         halves = self.launches
-        gradient, update = self._captured(halves.gradient), self._captured(halves.update)
+        gradient = self._captured(halves.gradient)
+        update = self._captured(Launches([*halves.update, self.next]))
         if gradient is not None and update is not None:
             self.graph = Halves(partial(gradient.launch, self.stream), halves.sum, partial(update.launch, self.stream))
 

@@ -44,8 +44,9 @@ class Blocks:
         call = f"weight_gradient_tile(tile, {arrays}, Geometry{{{geometry}}}, {maps}, {length}, {tile}, {end})"
         self.add(wide * high * parts, call, tile="WeightGradientMemory tile")
 
-    def bind(self, before=(), after=()):
-        """The launch; before, after: lines around what the blocks do."""
+    def bind(self, before=(), **last):
+        """The launch; before: lines in front of what the blocks do; last: integers that are the last arguments."""
+        parameters = [*self.parameters, *(f"int {name}" for name in last)]
         body, earlier = [*(f"__shared__ {what};" for what in self.shared.values()), *before, "int b = blockIdx.x;"], 0
         for count, call in self.calls:
             body.append(f"else if ((b -= {earlier}) < {count}) {call};" if earlier else f"if (b < {count}) {call};")
@@ -53,11 +54,11 @@ class Blocks:
         text = "\n".join([
             *(f'#include "{header}.cuh"' for header in HEADERS), "",
             f'extern "C" __global__ void __launch_bounds__({WARP * WARPS}, 2) {self.name}(',
-            ",\n".join(f"    {p}" for p in self.parameters) + ")",
-            "{", *(f"    {line}" for line in [*body, *after]), "}", "",
+            ",\n".join(f"    {p}" for p in parameters) + ")",
+            "{", *(f"    {line}" for line in body), "}", "",
         ])  # fmt: skip
-        how = kernels.Written(text), self.name, self.form.dtype.name, (self.count,), (WARP, WARPS), self.arguments
-        return kernels.bind(self.form.backend.xp, *how)
+        how = kernels.Written(text), self.name, self.form.dtype.name, (self.count,), (WARP, WARPS)
+        return kernels.bind(self.form.backend.xp, *how, [*self.arguments, *last.values()])
 
 
 def side_by_side(form, gradients):
@@ -70,7 +71,7 @@ def side_by_side(form, gradients):
 
 
 def step_end(form, arrays, nesterov, data, gradients, partial, table):
-    """The launch at the end of a step.
+    """A function that makes the launch at the end of a step, for the step's place in its graph (0: the first).
 
     arrays: values, velocities, and the curvature or None; data: of the epoch, ``DeviceData`` of graph.py; gradients:
     what was left of fully connected layers, to be computed here; partial, table: of all other parameters, see
@@ -101,13 +102,22 @@ def step_end(form, arrays, nesterov, data, gradients, partial, table):
         blocks.add(-(-len(whole) // (WARP * WARPS)), call)
     blocks.take("const double*", "losses", form.blocks)
     blocks.take("double*", "results", data.results)
-    call = f"add_blocks(pairs, losses, {len(form.blocks)}, results + 2 * (offset)now[0])"
-    blocks.add(1, call, pairs="double pairs[256][2]")
     fields = [blocks.take(*field) for field in (
-        ("const offset*", "positions", data.positions), ("const real*", "rates", data.rates),
-        ("const real*", "scales", data.scales), ("int", "steps", len(data.results)), ("int*", "now", data.step),
-        ("unsigned*", "ended", data.ended), ("offset*", "position", data.position),
-        ("real*", "settings", data.settings), ("real*", "scale", data.scale),
+        ("const offset*", "positions", data.positions), ("const real*", "scales", data.scales),
+        ("int", "steps", len(data.results)), ("offset*", "position", data.position), ("real*", "scale", data.scale),
     )]  # fmt: skip
-    before = ["Move move = {w, v, gradient, curvature, settings[0], {settings[1], settings[2], nesterov}};"]
-    return blocks.bind(before, [f"Batches{{{', '.join(fields)}}}.end_of_block();"])
+    call = f"add_blocks(pairs, losses, {len(form.blocks)}, results + 2 * (offset)turn)"
+    blocks.add(1, call, pairs="double pairs[256][2]")
+    blocks.add(1, f"Batches{{{', '.join(fields)}}}.set(turn + 1)")
+    for field in (("const real*", "settings", data.settings), ("const real*", "rates", data.rates),
+                  ("const int*", "now", data.step)):  # fmt: skip
+        blocks.take(*field)
+    before = [
+        "int turn = now[0] + ahead;",
+        "Move move = {w, v, gradient, curvature, rates[turn], {settings[0], settings[1], nesterov}};",
+    ]
+
+    def launch(ahead):
+        return blocks.bind(before, ahead=ahead)
+
+    return launch

@@ -11,8 +11,14 @@ THREADS = 512
 LONGEST_RUN = 14
 """Neighbours in a row of which one thread keeps the sums in registers."""
 
+FEWEST_ROWS = 3
+"""Of a map, in a slice of a weight gradient: for fewer, to add up the slices takes longer than what they save."""
+
 LANES, ROWS_A_WARP = 32, 8
 """Threads that share a row of a matrix, and rows that they have at a time, as in kernels/cuda/tower.cuh."""
+
+WIDEST = 16
+"""Bytes that a thread loads at once, where an array begins at a multiple of that, as all do in shared memory."""
 
 SMALL = 2048
 """Elements of a parameter that is fetched into shared memory when a tower begins, so that no layer waits for it."""
@@ -28,10 +34,12 @@ class Step:
     near: {argument: (rows, columns of zeros around it, length of a row that is read)} of what its function reads from
     shared memory; scratch: elements of shared memory that it works with; tables: rows of integers that it reads there;
     sums: elements that it leaves to be added up, and targets = [(gradient, where in these sums its own are)];
-    ends_early: whether what others read of it in shared memory, if anything, is there before its own last barrier.
+    ends_early: whether what others read of it in shared memory, if anything, is there before its own last barrier;
+    early(at): a declaration that begins with the tower, before anything is in shared memory, where the step is the
+    first; ahead(at): where ``reads_ahead``, one that begins a step earlier, to load weights that are not there.
     """
 
-    scratch, sums, targets, tables, ends_early = 0, 0, (), (), False
+    scratch, sums, targets, tables, ends_early, early, reads_ahead = 0, 0, (), (), False, None, False
     near: types.MappingProxyType[str, tuple[int, int, int]] = types.MappingProxyType({})
 
     def __init__(self, **named):
@@ -43,10 +51,13 @@ class Step:
 
 
 class Gather(Step):
-    def text(self, at):
+    def early(self, at):
         height, width = self.images.shape[1:]
-        return (f"gather<{height}, {width}>({at.images}, {at.all_labels}, {at.order}, {at.position}, {at.table}, "
-                f"{at.x}, {at.labels}, n)")  # fmt: skip
+        return (f"Picture<{height}, {width}, decltype({at.x})> picture({at.images}, {at.all_labels}, {at.order}, "
+                f"{at.position}, {at.labels}, n)")  # fmt: skip
+
+    def text(self, at):
+        return f"picture.through({at.table}, {at.x})"
 
 
 class _Correlation(Step):
@@ -61,8 +72,9 @@ class _Correlation(Step):
         runs = -(-width // LONGEST_RUN)
         self.run = -(-width // runs)
         firsts = [o if not self.back else c for o, c in self.connections.pairs]
-        pairs = max(np.bincount(firsts, minlength=1), default=1)
-        self.slices = max(1, min(THREADS // (maps * height * runs), int(pairs)))
+        pairs = max(1, *np.bincount(firsts, minlength=1).tolist())
+        most = max(1, min(THREADS // (maps * height * runs), pairs))
+        self.slices = -(-pairs // -(-pairs // most))  # no more than share the pairs as evenly
         if self.slices > 1:
             self.scratch = self.slices * maps * height * ((width + 1) // 2 * 2 + 1)
         frame = (0, 0 if runs == 1 else kw - 1 - pw) if self.back else (ph, pw)
@@ -109,6 +121,7 @@ class ConvolutionWeightGradient(Step):
         (kh, kw), (ph, pw), height = self.window.size, self.window.padding, self.d.shape[1]
         pairs = len(self.connections.pairs)
         each = -(-height // max(1, min(THREADS // (pairs * kh), height)))  # rows of a slice
+        each = min(height, max(each, FEWEST_ROWS))
         slices, weights = -(-height // each), pairs * kh * kw
         self.sums = weights + len(self.d)
         self.scratch = self.sums * slices if slices > 1 else 0
@@ -125,20 +138,28 @@ class Dense(Step):
     def __init__(self, **named):
         super().__init__(**named)
         self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
+        rows, depth, wide = len(self.y), len(self.x), at_once(self.weights)
+        self.rows = f"Rows<{rows}, {depth}, {wide}>"
+        self.reads_ahead = rows <= ROWS_A_WARP * THREADS // LANES and depth <= LANES * wide  # all in one go
+
+    def ahead(self, at):
+        return f"{self.rows} rows_of_{at.weights}({at.weights})"
 
     def text(self, at):
-        return f"dense({at.x}, {at.weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
+        weights = f"rows_of_{at.weights}" if at.ahead else f"{self.rows}({at.weights})"
+        return f"dense({at.x}, {weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
 
 
 class DenseInputGradient(Step):
     def __init__(self, **named):
         super().__init__(**named)
-        self.slices = max(1, min(THREADS // len(self.dx), len(self.d)))
+        self.wide = at_once(self.weights)
+        self.slices = max(1, min(THREADS * self.wide // len(self.dx), len(self.d)))
         self.scratch, self.near = self.slices * len(self.dx), {"d": (0, 0, 0)}
 
     def text(self, at):
-        return (f"dense_input_gradient<{self.slices}>({at.d}, {at.weights}, {at.x}, {squash(self.squash)}, {at.dx}, "
-                f"{at.scratch})")  # fmt: skip
+        return (f"dense_input_gradient<{self.slices}, {self.wide}>({at.d}, {at.weights}, {at.x}, "
+                f"{squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
 
 
 class Subsampling(Step):
@@ -219,6 +240,17 @@ def sums_of_rows(rows):
     """Elements that ``sum_rows`` of kernels/cuda/tower.cuh works with."""
     warps = THREADS // LANES
     return warps * min(ROWS_A_WARP, -(-rows // warps)) * (LANES + 1)
+
+
+def at_once(weights):
+    """Elements of a row that one load fetches: 16 bytes of them, where every row begins at a multiple of that."""
+    count = WIDEST // weights.itemsize
+    return count if weights.shape[1] % count == 0 and address(weights) % WIDEST == 0 else 1
+
+
+def address(a):
+    """Where an array begins: views of one array are one."""
+    return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
 
 
 def squash(constants):

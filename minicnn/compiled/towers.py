@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minicnn.compiled import primitives
-from minicnn.compiled.tower_steps import SMALL, THREADS, step
+from minicnn.compiled.tower_steps import SMALL, THREADS, WIDEST, address, step
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -195,7 +195,13 @@ class Tower:
         lines = self._leaving(number - 1) if number >= 0 else self._early()
         lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._fetched(number)]
         lines += [f"{self._near(b)}.clear_frame();" for b in self._begun(number) if b.framed]
+        if number + 1 < len(self.steps) and self._reads_ahead(number + 1):
+            lines.append(f"{self.steps[number + 1].ahead(self._at(number + 1))};")
         return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
+
+    def _reads_ahead(self, number):
+        """Whether a step's weights are on their way while the step before computes."""
+        return self.steps[number].reads_ahead and address(self.calls[number].named["weights"]) not in self.buffers
 
     def _fetched(self, number):
         return [b for b in self._begun(number) if not b.made_here and not b.early]
@@ -207,7 +213,9 @@ class Tower:
         if len(self.table):
             tables = self._parameter("const int*", "tables", "", self.table)
             arrays.append((tables, self.table.size, self._near_tables()))
+        first = self.steps[0]
         return [*(f"auto {name}_ = fetch<{size}>({name});" for name, size, _ in arrays),
+                *([f"{first.early(self._at(0))};"] if first.early else []),
                 *(f"{name}_.keep({room});" for name, _, room in arrays)]  # fmt: skip
 
     def _near_tables(self):
@@ -236,7 +244,8 @@ class Tower:
         before = sum(len(a) for s in self.steps[:number] for a in s.tables)
         starts = itertools.accumulate((len(a) for a in call.step.tables), initial=before)
         return SimpleNamespace(
-            **expressions, tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
+            **expressions, ahead=self._reads_ahead(number),
+            tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
             real=lambda name, value: self._parameter("real", name, number, float(value)),
             blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
             scratch="room" if scratch is None else f"room + {scratch.offset}",
@@ -290,11 +299,17 @@ def source(texts):
     return "\n".join((f"const int THREADS = {THREADS};", *headers, "", *texts))
 
 
+def rounded(elements):
+    """So many, of 4 bytes or more, and a few, so that what comes after begins at a multiple of WIDEST bytes."""
+    few = WIDEST // 4
+    return -(-elements // few) * few
+
+
 class Scratch:
     """Shared memory without an array of the program, from step ``first`` to ``last``."""
 
     def __init__(self, size, first, last):
-        self.size, self.first, self.last = size, first, last
+        self.size, self.first, self.last = rounded(size), first, last
 
 
 class Buffer:
@@ -325,7 +340,7 @@ class Buffer:
 
     @property
     def size(self):
-        return self.shape[0] * (self.shape[1] + 2 * self.frame[0]) * self.pitch
+        return rounded(self.shape[0] * (self.shape[1] + 2 * self.frame[0]) * self.pitch)
 
     @property
     def type(self):
@@ -335,11 +350,6 @@ class Buffer:
 def shape_of(a):
     """(C, H, W) of a sample; a vector is so many maps of one pixel."""
     return (*a.shape[:-1], 1, 1)[:3]
-
-
-def address(a):
-    """Where an array begins: views of one array are one."""
-    return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
 
 
 def _is_array(a):

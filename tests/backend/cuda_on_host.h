@@ -34,6 +34,8 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
+#define __expf std::exp  // functions of these names are the C library's own
+#define __logf std::log
 
 #if defined(__SANITIZE_ADDRESS__)  // which puts a fence around plain variables, but not into sections
 #define __shared__ static
@@ -246,6 +248,7 @@ static const char* launch(
 // Threads run one at a time, so that nothing comes between.
 static inline unsigned atomicAdd(unsigned* where, unsigned what) { return (*where += what) - what; }
 static inline void __threadfence() {}
+static inline float __fdividef(float a, float b) { return a / b; }
 
 static inline void __syncthreads() { cuda_on_host::swap(cuda_on_host::running->place, cuda_on_host::scheduler); }
 

@@ -168,6 +168,12 @@ class DeviceArray:
             raise TypeError(f"Unsupported type {type(value)}: a list is no device array")
         _do(np.ndarray.__setitem__, (self._host, _host(index), _host(value)), {}, self._host)
 
+    def set(self, arr):
+        """From the host, as it is."""
+        if type(arr) is not np.ndarray or arr.dtype != self.dtype or arr.shape != self.shape:
+            raise ValueError(f"{self.dtype} {self.shape} cannot be set to {arr!r}")
+        _do(np.ndarray.__setitem__, (self._host, ..., arr.copy()), {}, self._host)
+
     def __len__(self):
         return len(self._host)
 

@@ -9,8 +9,8 @@ the next a block takes that long, or as long as the multiprocessor needs to issu
 longer. A multiprocessor then takes the longest of three: the slowest block, all its blocks one group after the other as
 many as fit at once, and what it can issue or move for all of them. Two designs: every primitive by itself, and towers.
 
-It is a model with a few published numbers in it (``HOPPER``, LATENCY in ptx.py), there to be held against the first
-measurement (gpu.py), not to be quoted as one. Needs cupy and NVRTC, as kernel_resources.py does.
+It is a model with a few published numbers in it (``HOPPER``, LATENCY in ptx.py), there to tell designs apart before one
+is measured (gpu.py), not to be quoted as a measurement. Needs cupy and NVRTC, as kernel_resources.py does.
 """
 
 import argparse
@@ -33,10 +33,10 @@ from minicnn.files import atomic_write  # noqa: E402
 HOPPER = {
     "multiprocessors": 132, "gigahertz": 1.755, "threads": 2048, "blocks": 32, "registers": 65_536,
     "shared_bytes": 228 * 1024, "shared_wavefronts_a_cycle": 1,
-    "special_warps_a_cycle": 0.5, "global_bytes_a_cycle": 64,
+    "special_warps_a_cycle": 0.5, "global_bytes_a_cycle": 64, "all_global_bytes_a_cycle": 2500,
 }  # fmt: skip
-"""An H100 SXM; all but the first two of each multiprocessor. Global memory means the second-level cache: all that a
-step touches lies there."""
+"""An H100 SXM; all but the first two and the last of each multiprocessor. Global memory means the second-level cache:
+all that a step touches lies there; the last is what it gave to all blocks together when an H200 read C5's weights."""
 
 GAP = 1.2
 """Microseconds between two dependent kernels of a graph."""
@@ -76,13 +76,14 @@ def run_block(number, kernel, grid, block, args, shared):
     return ptx.Block(kernel, arguments, np.concatenate(memory), grid, block, index, shared).run()
 
 
-def busy(counts):
-    """Cycles of a multiprocessor for each of the things that are done side by side."""
+def busy(counts, blocks=1):
+    """Cycles of a multiprocessor for each of the things that are done side by side; blocks: that run at once."""
     h = HOPPER
+    bandwidth = min(h["global_bytes_a_cycle"], h["all_global_bytes_a_cycle"] / blocks)
     return {
         "issue": counts["issue"], "shared memory": counts.get("shared wavefronts", 0) / h["shared_wavefronts_a_cycle"],
         "special functions": counts.get("special", 0) / h["special_warps_a_cycle"],
-        "global memory": 32 * counts.get("global sectors", 0) / h["global_bytes_a_cycle"],
+        "global memory": 32 * counts.get("global sectors", 0) / bandwidth,
     }  # fmt: skip
 
 
@@ -93,7 +94,8 @@ def estimate(code, options, name, grid, block, args, shared):
     numbers = sorted({round(i * (blocks - 1) / (SAMPLE - 1)) for i in range(SAMPLE)})
     runs = [run_block(number, kernel, grid, block, args, shared) for number in numbers]
     n = {key: np.mean([run.counts[key] for run in runs]) for key in runs[0].counts | runs[-1].counts}
-    cycles = [sum(max(cycles, *busy(counts).values()) for cycles, counts in run.stages) for run in runs]
+    at_work = min(blocks, h["multiprocessors"])
+    cycles = [sum(max(cycles, *busy(counts, at_work).values()) for cycles, counts in run.stages) for run in runs]
     alone, slowest = np.mean(cycles), max(cycles)
     fits = min(
         h["blocks"], h["threads"] // threads, h["registers"] // (-(-resources["registers"] // 8) * 8 * threads),
@@ -101,7 +103,7 @@ def estimate(code, options, name, grid, block, args, shared):
     )  # fmt: skip
     here = -(-blocks // h["multiprocessors"])
     at_once = min(here, fits)
-    needs = busy({**n, "issue": n["instructions"] / ptx.SCHEDULERS})
+    needs = busy({**n, "issue": n["instructions"] / ptx.SCHEDULERS}, at_work)
     limit = max(needs, key=needs.get)
     cycles = max(slowest, alone * here / at_once, here * needs[limit])
     return {
@@ -138,7 +140,8 @@ def main(arguments=None):
     results = {"nvrtc": kernel_resources.version(), "hopper": HOPPER, "gap_us": GAP, "latency_cycles": ptx.LATENCY,
                "batch": BATCH, "aim_ms": AIM, "designs": {}}  # fmt: skip
     for design, form in DESIGNS.items():
-        kernels = [estimate(*launch) for launch in recorded.launches("lenet5", samples=BATCH, form=form)]
+        launches = recorded.launches("lenet5", samples=BATCH, form=form)
+        kernels = [estimate(*launch) for launch in launches if launch[2] != "next_steps"]  # one in many steps
         busy = sum(k["microseconds"] for k in kernels)
         step = busy + GAP * len(kernels)
         results["designs"][design] = {"kernels": kernels, "busy_us": round(busy, 2), "step_us": round(step, 2),
