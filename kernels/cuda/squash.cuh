@@ -1,7 +1,7 @@
 // The squashing function f(a) = A tanh(S a) and its slope, written in terms of y = f(a), as part of other kernels.
 //
 // `Squash{0, ...}` is the identity: then a layer without a squashing function takes the same path.
-
+//
 // In float32 tanh is x P(x²) / Q(x²) on [-8, 8] and constant outside, as in kernels/cpu/squash.py: no branch, and half of
 // the library's instructions.
 

@@ -9,8 +9,8 @@
 //     move_by_gradient      p is moved by a gradient that is there already
 //     add_blocks            (sums.cuh) results[step] = (loss, errors), over all blocks of the criterion
 //
-// A parameter is moved by the step of sgd.cuh with rate = lr, or lr / curvature[p] where that is not null. One more block sets
-// the next batch: nothing here reads what it writes.
+// A parameter is moved by the step of sgd.cuh with rate = lr, or lr / curvature[p] where that is not null. One more block
+// sets the next batch: nothing here reads what it writes.
 //
 // Threads:  blocks (32, 8).
 // Memory:   what a parameter has is read and written once, neighbours by neighbours.
@@ -41,7 +41,9 @@ struct Layer {
     Move move;
     int weights, biases, depth;
 
-    __device__ int parameter(int o, int k) const { return k < depth ? weights + o * depth + k : biases < 0 ? -1 : biases + o; }
+    __device__ int parameter(int o, int k) const {  // -1: there is none
+        return k < depth ? weights + o * depth + k : biases < 0 ? -1 : biases + o;
+    }
 
     __device__ Before before(int o, int k) const {
         int p = parameter(o, k);

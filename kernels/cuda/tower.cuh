@@ -121,7 +121,7 @@ struct Rows {
     __device__ void load(int first, int start) {
         const real* here = matrix + row(first, 0) * DEPTH + element(start);  // the other rows are constants away
 #pragma unroll
-        for (int r = 0; r < EACH; r++) {  // without a branch, so that loads overlap
+        for (int r = 0; r < EACH; r++) {  // all loads are under way together
             bool inside = (element(start) < DEPTH) & (first + (r + 1) * WARPS <= ROWS || row(first, r) < ROWS);
             loaded[r] = Neighbours<WIDE>();
             if (inside) loaded[r] = neighbours<WIDE>(here + r * WARPS * DEPTH);

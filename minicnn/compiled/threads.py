@@ -25,7 +25,7 @@ class Share:
         self.done, self.failure = threading.Event(), None
 
     def run(self):
-        if self.done.is_set():
+        if self.done.is_set():  # it was given twice
             return
         try:
             self.job(self.thread)

@@ -245,9 +245,6 @@ static const char* launch(
 
 }  // namespace cuda_on_host
 
-// Threads run one at a time, so that nothing comes between.
-static inline unsigned atomicAdd(unsigned* where, unsigned what) { return (*where += what) - what; }
-static inline void __threadfence() {}
 static inline float __fdividef(float a, float b) { return a / b; }
 
 static inline void __syncthreads() { cuda_on_host::swap(cuda_on_host::running->place, cuda_on_host::scheduler); }

@@ -132,7 +132,7 @@ class Block:
                         self.counts["barriers"] += 1
                     else:
                         alive &= ~taken
-                elif taken.any() and name[0] not in ("membar", "fence"):
+                elif taken.any():
                     self._execute(name, operands, taken)
         self.cycles = float(max(self.clock.max(), self.settled.max()))
         self._end_stage(self.cycles)
@@ -153,7 +153,7 @@ class Block:
         self.issued += warps
         self.clock[warps] += 1
         kind = "alu"
-        if base in ("ld", "st", "atom"):
+        if base in ("ld", "st"):
             kind = self._access(base, name, dtype, operands, active, warps)
         else:
             if base in ("ex2", "lg2", "rcp", "sqrt"):
@@ -204,14 +204,8 @@ class Block:
                 value = np.zeros(self.threads, dtype)
                 value[active] = view[index]
                 self._write(element, value, active)
-            elif base == "st":
+            else:
                 view[index] = np.broadcast_to(self._value(element, dtype), self.threads)[active]
-            else:  # an addition, thread after thread
-                value = np.zeros(self.threads, dtype)
-                for thread, place in zip(np.flatnonzero(active), index):
-                    value[thread] = view[place]
-                    view[place] += np.broadcast_to(self._value(operands[2], dtype), self.threads)[thread]
-                self._write(element, value, active)
         bytes_ = size * len(vector)
         if at_shared:
             self.counts["shared accesses"] += warps.sum()

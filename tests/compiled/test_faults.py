@@ -230,7 +230,7 @@ def test_ctrl_c_while_others_work_is_raised_when_they_are_done():
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
-        for _ in range(300):  # it may come at any moment, one in 200 times just before the other thread falls asleep
+        for _ in range(300):  # it may come at any moment, one in 200 times just before the main thread falls asleep
             with Team() as team, pytest.raises(KeyboardInterrupt):
                 team.run(job, 2, given_up.set)
             given_up.clear()
