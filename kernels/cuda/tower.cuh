@@ -99,24 +99,52 @@ struct __align__(WIDE * sizeof(real)) Neighbours {
 template <int WIDE>
 __device__ inline Neighbours<WIDE> neighbours(const real* first) { return *(const Neighbours<WIDE>*)first; }
 
-const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8;
+// 16 bytes into shared memory through no register, while the thread goes on; `arrived` waits for all that it has sent.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+__device__ inline void send_16_bytes(real* to, const real* from)
+{
+    unsigned near = (unsigned)__cvta_generic_to_shared(to);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(near), "l"(__cvta_generic_to_global(from)));
+}
+__device__ inline void arrived() { asm volatile("cp.async.wait_all;" ::: "memory"); }
+#elif defined(__CUDA_ARCH__)
+__device__ inline void send_16_bytes(real* to, const real* from)
+{
+    *(Neighbours<16 / sizeof(real)>*)to = neighbours<16 / sizeof(real)>(from);
+}
+__device__ inline void arrived() {}
+#endif
+
+// SIZE elements that way. A barrier behind `arrived`, and all threads have them.
+template <int SIZE>
+__device__ inline void send(const real* from, real* to)
+{
+    const int WIDE = 16 / sizeof(real);
+    for (int i = threadIdx.x * WIDE; i < SIZE; i += THREADS * WIDE) send_16_bytes(to + i, from + i);
+}
+
+const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8, IN_FLIGHT = 256;
 
 // Rows of a matrix (ROWS, DEPTH) as the threads of a block share them: a warp has up to ROWS_A_WARP rows at a time, and its
-// threads WIDE neighbouring elements each of a SPAN, so that they read whole lines of memory. The first span is on its way
-// as soon as this is made; later ones where `load` asks for them.
-template <int ROWS, int DEPTH, int WIDE>
+// threads WIDE neighbouring elements each of a SPAN, so that they read whole lines of memory. The first NEAR rows, a
+// multiple of WARPS, lie in shared memory. Of the others the first span is on its way as soon as this is made; later ones
+// where `load` asks for them, so many at a time that a thread waits for no more than IN_FLIGHT bytes.
+template <int ROWS, int DEPTH, int WIDE, int NEAR>
 struct Rows {
     enum {
         rows = ROWS, depth = DEPTH, wide = WIDE, SPAN = LANES * WIDE,
-        EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP
+        EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP,
+        FAR = NEAR < EACH * WARPS ? EACH - NEAR / WARPS : 1, SPANS = IN_FLIGHT / (FAR * WIDE * sizeof(real)),
+        AT_ONCE = SPANS < 4 ? SPANS : 4
     };
-    const real* matrix;
+    const real *matrix, *near;
     Neighbours<WIDE> loaded[EACH];
 
-    __device__ explicit Rows(const real* matrix) : matrix(matrix) { load(0, 0); }
+    __device__ Rows(const real* matrix, const real* near) : matrix(matrix), near(near) { load(0, 0); }
 
     __device__ static int row(int first, int r) { return first + r * WARPS + threadIdx.x / LANES; }
     __device__ static int element(int start) { return start + threadIdx.x % LANES * WIDE; }
+    __device__ static bool is_near(int first, int r) { return first + (r + 1) * WARPS <= NEAR; }
 
     __device__ void load(int first, int start) {
         const real* here = matrix + row(first, 0) * DEPTH + element(start);  // the other rows are constants away
@@ -124,8 +152,12 @@ struct Rows {
         for (int r = 0; r < EACH; r++) {  // all loads are under way together
             bool inside = (element(start) < DEPTH) & (first + (r + 1) * WARPS <= ROWS || row(first, r) < ROWS);
             loaded[r] = Neighbours<WIDE>();
-            if (inside) loaded[r] = neighbours<WIDE>(here + r * WARPS * DEPTH);
+            if (inside && !is_near(first, r)) loaded[r] = neighbours<WIDE>(here + r * WARPS * DEPTH);
         }
+    }
+
+    __device__ Neighbours<WIDE> get(int first, int r, int start) const {
+        return is_near(first, r) ? neighbours<WIDE>(near + row(first, r) * DEPTH + element(start)) : loaded[r];
     }
 };
 
@@ -141,21 +173,22 @@ __device__ inline void sum_rows(real* scratch, Matrix rows, const X& x, const Te
         real sums[EACH];
 #pragma unroll
         for (int r = 0; r < EACH; r++) sums[r] = 0;
-#pragma unroll(WIDE > 1 ? 2 : 4)
+#pragma unroll(Matrix::AT_ONCE)
         for (int start = 0; start < DEPTH; start += Matrix::SPAN) {
             int k = Matrix::element(start);
             if (start > 0) rows.load(first, start);
-            Neighbours<WIDE> value = {};
-            if (k < DEPTH) {
-                if (X::contiguous) value = neighbours<WIDE>(&x[k]);
+            if (k >= DEPTH) continue;
+            Neighbours<WIDE> value;
+            if (X::contiguous) value = neighbours<WIDE>(&x[k]);
 #pragma unroll
-                for (int i = 0; i < WIDE; i++)
-                    if (!X::contiguous) value.element[i] = x[k + i];
+            for (int i = 0; i < WIDE; i++)
+                if (!X::contiguous) value.element[i] = x[k + i];
+#pragma unroll
+            for (int r = 0; r < EACH; r++) {
+                Neighbours<WIDE> row = rows.get(first, r, start);
+#pragma unroll
+                for (int i = 0; i < WIDE; i++) sums[r] += term(row.element[i], value.element[i]);
             }
-#pragma unroll
-            for (int r = 0; r < EACH; r++)
-#pragma unroll
-                for (int i = 0; i < WIDE; i++) sums[r] += term(rows.loaded[r].element[i], value.element[i]);
         }
 #pragma unroll
         for (int r = 0; r < EACH; r++) scratch[(r * WARPS + warp) * (LANES + 1) + lane] = sums[r];

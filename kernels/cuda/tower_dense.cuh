@@ -21,22 +21,34 @@ __device__ inline void dense(
         [=](int m, real sum) { y[m] = squash(bias ? sum + bias[m] : sum); });
 }
 
-template <int SLICES, int WIDE, typename D, typename X, typename DX>
+// The first NEAR rows of W lie in shared memory; of the others so many are on their way while these are added.
+const int ROWS_AHEAD = 8;
+
+template <int SLICES, int WIDE, int NEAR, typename D, typename X, typename DX>
 __device__ inline void dense_input_gradient(
-    const D& d, const real* __restrict__ weights, const X& x, const Squash& squash, const DX& dx, real* scratch)
+    const D& d, const real* __restrict__ weights, const real* near, const X& x, const Squash& squash, const DX& dx,
+    real* scratch)
 {
-    const int K = DX::size, GROUPS = K / WIDE;
+    const int K = DX::size, GROUPS = K / WIDE, EACH = D::size / SLICES, HERE = NEAR / SLICES;
+    const int AHEAD = NEAR == 0 ? 0 : EACH - HERE < ROWS_AHEAD ? EACH - HERE : ROWS_AHEAD;
     for (int item = threadIdx.x; item < GROUPS * SLICES; item += THREADS) {
         int k = item % GROUPS * WIDE, slice = item / GROUPS;
         real sum[WIDE] = {};
-        auto add = [&](int m) {
-            Neighbours<WIDE> row = neighbours<WIDE>(weights + m * K + k);
+        auto add = [&](const Neighbours<WIDE>& row, int m) {
 #pragma unroll
             for (int i = 0; i < WIDE; i++) sum[i] += row.element[i] * d[m];
         };
+        auto far = [&](int m) { return neighbours<WIDE>(weights + m * K + k); };
+        Neighbours<WIDE> ahead[AHEAD + 1];
+#pragma unroll
+        for (int j = 0; j < AHEAD; j++) ahead[j] = far((HERE + j) * SLICES + slice);
+#pragma unroll 4
+        for (int j = 0; j < HERE; j++) add(neighbours<WIDE>(near + (j * SLICES + slice) * K + k), j * SLICES + slice);
+#pragma unroll
+        for (int j = 0; j < AHEAD; j++) add(ahead[j], (HERE + j) * SLICES + slice);
 #pragma unroll 12
-        for (int j = 0; j < D::size / SLICES; j++) add(j * SLICES + slice);
-        if (slice < D::size % SLICES) add(D::size / SLICES * SLICES + slice);
+        for (int j = HERE + AHEAD; j < EACH; j++) add(far(j * SLICES + slice), j * SLICES + slice);
+        if (slice < D::size % SLICES) add(far(EACH * SLICES + slice), EACH * SLICES + slice);
 #pragma unroll
         for (int i = 0; i < WIDE; i++) scratch[slice * K + k + i] = sum[i];
     }
@@ -52,7 +64,7 @@ template <typename X, typename Y>
 __device__ inline void squared_distances(const X& x, const real* __restrict__ prototypes, const Y& y, real* scratch)
 {
     sum_rows(
-        scratch, Rows<Y::size, X::size, 1>(prototypes), x,
+        scratch, Rows<Y::size, X::size, 1, 0>(prototypes, nullptr), x,
         [](real prototype, real value) { return (value - prototype) * (value - prototype); },
         [=](int i, real sum) { y[i] = sum; });
 }

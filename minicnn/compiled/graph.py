@@ -19,9 +19,9 @@ from minicnn.errors import DeviceError
 from minicnn.layers import RBF
 from minicnn.optim import StochasticDiagonalLM
 
-STEPS = 32
-"""In the larger of two graphs. So many steps of LeNet-5 take far longer than what lies between two launches, on the
-host and on the device, and few are left over at the end of an epoch."""
+STEPS = 1, 8, 32
+"""In a graph. 32 steps of LeNet-5 take far longer than what lies between two launches, on the host and on the device;
+few are left over at the end of an epoch, which the smaller graphs do."""
 
 
 def graph_obstacle(network, loss, optimizer):
@@ -51,13 +51,24 @@ class DeviceData:
     """
 
     def __init__(self, backend, dataset, batch_size, dtype):
-        zeros, samples = backend.xp.zeros, len(dataset.labels)
-        batches = -(-samples // batch_size)
+        samples, batches = len(dataset.labels), -(-len(dataset.labels) // batch_size)
         self.images, self.labels = backend.asarray(dataset.images), backend.asarray(dataset.labels)
-        self.order, self.positions = zeros(samples, np.int64), zeros((batches, 2), np.int64)
-        self.rates, self.scales = zeros(batches, dtype), zeros(batches, dtype)
-        self.results, self.step = zeros((batches, 2), np.float64), zeros(1, np.int32)
-        self.position, self.scale, self.settings = zeros(2, np.int64), zeros(1, dtype), zeros(2, dtype)
+        self.results = backend.xp.zeros((batches, 2), np.float64)
+        layout = np.dtype([
+            ("order", np.int64, samples), ("positions", np.int64, (batches, 2)), ("position", np.int64, 2),
+            ("rates", dtype, batches), ("scales", dtype, batches), ("scale", dtype, 1), ("settings", dtype, 2),
+            ("step", np.int32, 1),
+        ])  # fmt: skip
+        self._host, self._device = np.zeros((), layout), backend.xp.zeros(layout.itemsize, np.uint8)
+        for name, (part, start) in layout.fields.items():
+            bytes_ = self._device[start : start + part.itemsize]
+            setattr(self, name, bytes_.view(part.base).reshape(part.shape))
+
+    def load(self, **values):
+        """Set what changes from epoch to epoch, the first elements of each of these arrays, all in one copy."""
+        for name, array in values.items():
+            self._host[name][: len(array)] = array
+        self._device.set(self._host.reshape(1).view(np.uint8))
 
 
 class GraphSteps:
@@ -66,9 +77,9 @@ class GraphSteps:
     A step of LeNet-5 is two kernels of a few microseconds each; starting them one by one from Python would take far
     longer than running them. A CUDA graph starts them all at once. It does the same launches with the same arguments
     every time, so all that changes lies in device memory (``DeviceData``): a step's last kernel sets the next batch,
-    and a graph's last one says at which step the next graph begins. ``STEPS`` steps are one graph, and a graph of one
-    step does what is left over. The host only says "again", without waiting. An epoch's last, short batch is filled up
-    with samples that do not count.
+    and a graph's last one says at which step the next graph begins. The largest of ``graphs`` goes first, smaller ones
+    do what is left over. The host only says "again", without waiting. An epoch's last, short batch is filled up with
+    samples that do not count.
 
     Where the capture fails, every step is launched kernel by kernel, with a RuntimeWarning that says why.
     ``capture=False`` asks for it.
@@ -86,7 +97,8 @@ class GraphSteps:
         self.network, self.optimizer, self.dataset = network, optimizer, dataset
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
-        self.data = self.step = self.launches = self.next = self.curvature = self.graph = self.several = None
+        self.data = self.step = self.launches = self.next = self.curvature = None
+        self.graphs = {}
 
     def __enter__(self):
         cuda = self.backend.xp.cuda
@@ -102,7 +114,8 @@ class GraphSteps:
         return self
 
     def __exit__(self, *error):
-        self.data = self.step = self.launches = self.next = self.curvature = self.graph = self.several = None
+        self.data = self.step = self.launches = self.next = self.curvature = None
+        self.graphs = {}
         try:
             with self.backend.device_errors():
                 self.backend.synchronize()
@@ -178,24 +191,18 @@ class GraphSteps:
         counts = sizes if over is None else over
         scales = (1 / counts if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
         settings = np.array([optimizer.momentum, optimizer.weight_decay], dtype)
-        for array, values in (
-            (data.order, order), (data.positions, positions), (data.rates, rates), (data.scales, scales),
-            (data.settings, settings), (data.position, positions[0]), (data.scale, scales[:1]),
-        ):  # fmt: skip
-            array[: len(values)].set(values.astype(array.dtype))
-        data.step[...] = 0
+        data.load(order=order, positions=positions, position=positions[0], rates=rates, scales=scales,
+                  scale=scales[:1], settings=settings, step=[0])  # fmt: skip
 
     def queue(self, left):
         """Ask the device for the next of ``left`` steps -> for how many; returns before they are done."""
-        if self.several is not None and left >= STEPS:
-            self.several.launch(self.stream)
-            return STEPS
-        if self.graph is not None:
-            self.graph.launch(self.stream)
+        steps = max((steps for steps in self.graphs if steps <= left), default=1)
+        if self.graphs:
+            self.graphs[steps].launch(self.stream)
         else:
             self.launches()
             self.next()
-        return 1
+        return steps
 
     # ---------------------------------------------------------------------------------------- once at first
 
@@ -233,10 +240,12 @@ class GraphSteps:
         return kernels.bind(*how, (self.data.step, steps))
 
     def _capture(self):
-        self.graph = self._captured(Launches([*self.launches, self.next]))
-        if self.graph is not None:
-            steps = itertools.chain.from_iterable(self.step(ahead) for ahead in range(STEPS))
-            self.several = self._captured(Launches([*steps, self.advance(STEPS)]))
+        for steps in STEPS:
+            launches = itertools.chain.from_iterable(self.step(ahead) for ahead in range(steps))
+            graph = self._captured(Launches([*launches, self.advance(steps)]))
+            if graph is None:
+                return
+            self.graphs[steps] = graph
 
     def _captured(self, launches):
         """These launches as a graph; None, with a warning, where they cannot be captured."""

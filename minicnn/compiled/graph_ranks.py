@@ -53,7 +53,8 @@ class RankSteps(GraphSteps):
         gradient = self._captured(halves.gradient)
         update = self._captured(Launches([*halves.update, self.next]))
         if gradient is not None and update is not None:
-            self.graph = Halves(partial(gradient.launch, self.stream), halves.sum, partial(update.launch, self.stream))
+            launches = partial(gradient.launch, self.stream), halves.sum, partial(update.launch, self.stream)
+            self.graphs[1] = Halves(*launches)
 
 
 class Halves:

@@ -17,11 +17,16 @@ FEWEST_ROWS = 3
 LANES, ROWS_A_WARP = 32, 8
 """Threads that share a row of a matrix, and rows that they have at a time, as in kernels/cuda/tower.cuh."""
 
+WARPS = THREADS // LANES
+
 WIDEST = 16
 """Bytes that a thread loads at once, where an array begins at a multiple of that, as all do in shared memory."""
 
 SMALL = 2048
 """Elements of a parameter that is fetched into shared memory when a tower begins, so that no layer waits for it."""
+
+ALONE = 128
+"""Samples of which each has a multiprocessor of a large GPU by itself, with all of its shared memory."""
 
 MOST_READ = 2**22
 """Elements that all blocks together may read of a fully connected layer's weights, each block all of them: 16 MB in
@@ -36,10 +41,12 @@ class Step:
     sums: elements that it leaves to be added up, and targets = [(gradient, where in these sums its own are)];
     ends_early: whether what others read of it in shared memory, if anything, is there before its own last barrier;
     early(at): a declaration that begins with the tower, before anything is in shared memory, where the step is the
-    first; ahead(at): where ``reads_ahead``, one that begins a step earlier, to load weights that are not there.
+    first; keeps: whether its weights are better off in shared memory, as far as there is room; ahead(at): a declaration
+    that begins a step earlier, to load weights that are not there, where ``reads_ahead`` or most are kept.
     """
 
-    scratch, sums, targets, tables, ends_early, early, reads_ahead = 0, 0, (), (), False, None, False
+    scratch, sums, targets, tables, ends_early, early = 0, 0, (), (), False, None
+    keeps, ahead, reads_ahead = False, None, False
     near: types.MappingProxyType[str, tuple[int, int, int]] = types.MappingProxyType({})
 
     def __init__(self, **named):
@@ -138,15 +145,18 @@ class Dense(Step):
     def __init__(self, **named):
         super().__init__(**named)
         self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
-        rows, depth, wide = len(self.y), len(self.x), at_once(self.weights)
-        self.rows = f"Rows<{rows}, {depth}, {wide}>"
-        self.reads_ahead = rows <= ROWS_A_WARP * THREADS // LANES and depth <= LANES * wide  # all in one go
+        rows, depth, self.wide = len(self.y), len(self.x), at_once(self.weights)
+        self.reads_ahead = rows <= ROWS_A_WARP * WARPS and depth <= LANES * self.wide  # all in one go
+        self.keeps = self.wide > 1 and not self.reads_ahead
+
+    def rows(self, at):
+        return f"Rows<{len(self.y)}, {len(self.x)}, {self.wide}, {at.kept}>"
 
     def ahead(self, at):
-        return f"{self.rows} rows_of_{at.weights}({at.weights})"
+        return f"{self.rows(at)} rows_of_{at.weights}({at.weights}, {at.near})"
 
     def text(self, at):
-        weights = f"rows_of_{at.weights}" if at.ahead else f"{self.rows}({at.weights})"
+        weights = f"rows_of_{at.weights}" if at.ahead else f"{self.rows(at)}({at.weights}, {at.near})"
         return f"dense({at.x}, {weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
 
 
@@ -158,8 +168,8 @@ class DenseInputGradient(Step):
         self.scratch, self.near = self.slices * len(self.dx), {"d": (0, 0, 0)}
 
     def text(self, at):
-        return (f"dense_input_gradient<{self.slices}, {self.wide}>({at.d}, {at.weights}, {at.x}, "
-                f"{squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
+        return (f"dense_input_gradient<{self.slices}, {self.wide}, {at.kept}>({at.d}, {at.weights}, {at.near}, "
+                f"{at.x}, {squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
 
 
 class Subsampling(Step):
@@ -238,8 +248,7 @@ class CrossEntropy(Step):
 
 def sums_of_rows(rows):
     """Elements that ``sum_rows`` of kernels/cuda/tower.cuh works with."""
-    warps = THREADS // LANES
-    return warps * min(ROWS_A_WARP, -(-rows // warps)) * (LANES + 1)
+    return WARPS * min(ROWS_A_WARP, -(-rows // WARPS)) * (LANES + 1)
 
 
 def at_once(weights):
@@ -249,7 +258,9 @@ def at_once(weights):
 
 
 def address(a):
-    """Where an array begins: views of one array are one."""
+    """Where an array begins: views of one array are one. None for no array."""
+    if a is None:
+        return None
     return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
 
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minicnn.compiled import primitives
-from minicnn.compiled.tower_steps import SMALL, THREADS, WIDEST, address, step
+from minicnn.compiled.tower_steps import ALONE, SMALL, THREADS, WARPS, WIDEST, address, step
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -64,6 +64,7 @@ def plan(calls, memory):
             return run
         tower, half = Tower(run, calls), len(run) // 2
         if tower.bytes <= memory:
+            tower.keep_weights(memory)
             return [tower]
         if len(run) == 2:
             left_out.append(tower)
@@ -103,7 +104,29 @@ class Tower:
         self.samples, self.shared_with = run[0].named[run[0].samples[0]].shape[-1], set()
         self.read_elsewhere = set().union(*(call.read() for call in calls if call not in run))
         self.read_anywhere = set().union(*(call.read() for call in calls))
+        self.kept = {}
         self._find_buffers()
+        self._lay_out()
+
+    def keep_weights(self, memory):
+        """Let the first rows of weights that every block reads on both ways lie in shared memory, where they are sent
+        while the first layers compute: as many as ``memory`` bytes have room for, if that is at least half of them;
+        the largest weights come first."""
+        readers = {}
+        for number, call in enumerate(self.calls):
+            if "weights" in call.named:
+                readers.setdefault(address(call.named["weights"]), []).append(number)
+        for place, numbers in sorted(readers.items(), key=lambda item: -self.calls[item[1][0]].named["weights"].size):
+            first, last = numbers[0], numbers[-1]
+            weights, wanted = self.calls[first].named["weights"], self.steps[first].keeps and self.samples <= ALONE
+            if not wanted or first < 2 or place in self.buffers:
+                continue
+            for rows in range(len(weights) // WARPS * WARPS, len(weights) // 2, -WARPS):
+                self.kept[place] = Kept(weights, rows, first, self._until(last))
+                self._lay_out()
+                if self.bytes <= memory:
+                    break
+                del self.kept[place]
         self._lay_out()
 
     # ------------------------------------------------------------------------------------------ shared memory
@@ -161,7 +184,8 @@ class Tower:
         if len(self.table):
             self.scratch["tables"] = Scratch(-(-self.table.nbytes // self.itemsize), -1, len(self.steps))
         placed = []
-        for buffer in sorted([*self.buffers.values(), *self.scratch.values()], key=lambda b: -b.size):
+        held = [*self.buffers.values(), *self.kept.values(), *self.scratch.values()]
+        for buffer in sorted(held, key=lambda b: -b.size):
             meets = [b for b in placed if b.first <= buffer.last and buffer.first <= b.last]
             buffer.offset = min(
                 end for end in [0, *(b.offset + b.size for b in meets)]
@@ -178,7 +202,9 @@ class Tower:
         self.parameters, self.arguments, self.names, self.variables = [], [], {}, {}
         stages = [self._stage(number) for number in range(-1, len(self.calls))]
         for number, stage in enumerate(stages[:-1], -1):
-            if stage and (self._fetched(number) or not self._goes_on(number)):
+            arriving = [kept for kept in self.kept.values() if kept.reader == number + 1]
+            stage += ["arrived();"] if arriving else []
+            if stage and (arriving or self._fetched(number) or not self._goes_on(number)):
                 stage.append("__syncthreads();")
         stages.append(self._leaving(len(self.calls) - 1))
         variables = [f"auto {name} = {value};" for value, name in self.variables.items()]
@@ -195,13 +221,19 @@ class Tower:
         lines = self._leaving(number - 1) if number >= 0 else self._early()
         lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._fetched(number)]
         lines += [f"{self._near(b)}.clear_frame();" for b in self._begun(number) if b.framed]
+        for kept in self.kept.values():
+            if kept.first == number:
+                weights = self._array("weights", kept.array, kept.reader)
+                lines.append(f"send<{kept.count}>({weights}, {self._near_rows(kept)});")
         if number + 1 < len(self.steps) and self._reads_ahead(number + 1):
             lines.append(f"{self.steps[number + 1].ahead(self._at(number + 1))};")
         return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
 
     def _reads_ahead(self, number):
-        """Whether a step's weights are on their way while the step before computes."""
-        return self.steps[number].reads_ahead and address(self.calls[number].named["weights"]) not in self.buffers
+        """Whether a step's weights, or the few of them that are not kept, are on their way while the step before
+        computes."""
+        step, place = self.steps[number], address(self.calls[number].named.get("weights"))
+        return step.ahead is not None and place not in self.buffers and (step.reads_ahead or place in self.kept)
 
     def _fetched(self, number):
         return [b for b in self._begun(number) if not b.made_here and not b.early]
@@ -241,10 +273,12 @@ class Tower:
                 near = self.buffers.get(address(a))
                 expressions[name] = self._array(name, a, number) if near is None else f"{self._near(near)}.data"
         scratch, sums = self.scratch.get(number), call.step.sums
+        kept = self.kept.get(address(call.named.get("weights")))
         before = sum(len(a) for s in self.steps[:number] for a in s.tables)
         starts = itertools.accumulate((len(a) for a in call.step.tables), initial=before)
         return SimpleNamespace(
             **expressions, ahead=self._reads_ahead(number),
+            kept=kept.rows if kept else 0, near=self._near_rows(kept) if kept else "nullptr",
             tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
             real=lambda name, value: self._parameter("real", name, number, float(value)),
             blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
@@ -254,6 +288,9 @@ class Tower:
 
     def _near(self, buffer):
         return self._variable(f"{buffer.type}{{room + {buffer.offset}}}", f"near_{buffer.name}{buffer.step}")
+
+    def _near_rows(self, kept):
+        return self._variable(f"room + {kept.offset}", f"near_weights{kept.reader}")
 
     def _stored(self, buffer):
         """Where an array that also lies in shared memory lies in global memory."""
@@ -310,6 +347,16 @@ class Scratch:
 
     def __init__(self, size, first, last):
         self.size, self.first, self.last = rounded(size), first, last
+
+
+class Kept:
+    """So many rows of a layer's weights, sent to shared memory from the second step on for step ``reader`` and others,
+    up to ``last``."""
+
+    def __init__(self, weights, rows, reader, last):
+        self.array, self.rows, self.reader = weights, rows, reader
+        self.first, self.last, self.count = 1, last, rows * weights.shape[1]
+        self.size, self.offset = rounded(self.count), None
 
 
 class Buffer:

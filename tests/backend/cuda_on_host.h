@@ -4,7 +4,8 @@
 // thread is a fibre (a stack of its own) that stops at __syncthreads until all the others have come there. Threads
 // that never reach a barrier the others wait at are an error, as they hang a GPU. Between two barriers the threads run
 // in ascending, descending or random order: a kernel that lacks a barrier gives different results.
-// Shared memory is full of NaN when a block starts: it remembers nothing from the block before.
+// Shared memory is full of NaN when a block starts: it remembers nothing from the block before. What is sent there
+// (send_16_bytes) comes when the thread waits for it, and no sooner.
 //
 // Two threads that touch one word of shared memory between two barriers, one of them writing, race, and that is an
 // error whatever comes out. To see it, the kernel is compiled with -fsanitize=thread, which has every access to memory
@@ -26,6 +27,7 @@
 #include <memory>
 #include <numeric>
 #include <random>
+#include <utility>
 #include <vector>
 
 #define __global__
@@ -148,6 +150,8 @@ UNWATCHED __attribute__((always_inline)) static inline void touch(char* address,
 
 // --------------------------------------------------------------------------------------- threads and blocks
 
+static std::vector<std::pair<void*, const void*>> sent[1024];  // by each thread of a block, into shared memory
+
 const unsigned ASCENDING = 0, DESCENDING = 1;  // other numbers are seeds of random orders
 
 static void arrange(std::vector<unsigned>& order, unsigned which, std::mt19937& random) {
@@ -236,6 +240,7 @@ static const char* launch(
             if (memory.size) memset(memory.begin, 0xff, memory.size);
         if (barriers) error = run_block(threads, which, random);
         else run_threads(threads, which, random);
+        for (auto& copies : sent) copies.clear();
         if (error) break;
     }
     free(dynamic_memory);
@@ -244,6 +249,21 @@ static const char* launch(
 }
 
 }  // namespace cuda_on_host
+
+// Copies on their way into shared memory: until a thread waits for its own, NaN lies there.
+UNWATCHED static void send_16_bytes(void* to, const void* from) {
+    cuda_on_host::touch((char*)to, 16, true);
+    memset(to, 0xff, 16);
+    cuda_on_host::sent[cuda_on_host::thread].push_back({to, from});
+}
+
+UNWATCHED static void arrived() {
+    for (auto& copy : cuda_on_host::sent[cuda_on_host::thread]) {
+        cuda_on_host::touch((char*)copy.first, 16, true);
+        memcpy(copy.first, copy.second, 16);
+    }
+    cuda_on_host::sent[cuda_on_host::thread].clear();
+}
 
 static inline float __fdividef(float a, float b) { return a / b; }
 

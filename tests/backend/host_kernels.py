@@ -75,7 +75,7 @@ class RawModule:
         self.signatures = {name: _parameters(parameters) for name, parameters in _KERNEL.findall(self.text)}
 
     def compile(self, log_stream=None):
-        if unknown := re.search(r"\bstd::|#\s*include|\basm\b", self.text):
+        if unknown := re.search(r"\bstd::|#\s*include", self.text):
             raise CompileException(f"NVRTC has no headers: {unknown[0]}", self.code, "kernel.cu", self.options)
         launchers = "\n".join(_launcher(name, types, self.barriers) for name, types in self.signatures.items())
         text = f'#include "{HEADER.name}"\n#line 1 "kernel.cu"\n{self.code}\n{launchers}\n'

@@ -7,6 +7,8 @@ import importlib.util
 import json
 from pathlib import Path
 
+import device_stream
+import host_kernels
 import pytest
 
 from minicnn.backend import kernels
@@ -18,16 +20,16 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TABLE = json.loads((BENCHMARKS / "results" / "kernel_resources.json").read_text(encoding="utf-8"))
 
 
-def _script():
+def _script(name):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
-        spec = importlib.util.spec_from_file_location("kernel_resources", BENCHMARKS / "kernel_resources.py")
+        spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
 
 
-resources = _script()
+resources, estimate = _script("kernel_resources"), _script("gpu_estimate")
 OBSTACLE = resources.obstacle()  # asked now, before a test puts its stand-in in CuPy's place
 with_nvrtc = pytest.mark.skipif(OBSTACLE is not None, reason=f"no NVRTC: {OBSTACLE}")
 
@@ -66,6 +68,22 @@ def test_the_table_of_registers_and_memory_is_true(compiled):
         if resources.version() == TABLE["nvrtc"]:
             tower = {"registers": pytest.approx(known["registers"], abs=8)} if "_to_" in words else {}
             assert numbers == {**known, **tower}, f"{words}: write the table again"
+
+
+@with_nvrtc
+def test_weights_sent_into_shared_memory_are_the_same_weights(monkeypatch):
+    """By the code that a GPU gets: on the host, what sends them is another function."""
+    found = []
+    for memory, sent in ((MOST_OF_A_TOWER, True), (MOST_OF_A_TOWER // 2, False)):
+        monkeypatch.setattr(device_stream.Device, "attributes", {"MaxSharedMemoryPerBlockOptin": memory})
+        launches = estimate.recorded.launches("lenet5", samples=2)
+        code, options, name, grid, block, args, shared = next(one for one in launches if "_to_" in one[2])
+        assert ("send<" in code.split(f" {name}(")[1]) == sent
+        names = [name for _, name in host_kernels.RawModule([], code=code, options=options).signatures[name]]
+        done = estimate.run_block(1, estimate.compiled(code, options)[0][name], grid, block, args, shared)
+        places = zip(names, done.arguments.values(), args, strict=True)
+        found.append({name: done.memory[at:][: a.nbytes].tobytes() for name, at, a in places if hasattr(a, "get")})
+    assert found[0] == found[1]
 
 
 @with_nvrtc

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -76,3 +77,25 @@ def test_a_short_branch_waits_for_nothing(monkeypatch):
 def test_a_result_is_waited_for():
     cycles = neighbours(4).cycles
     assert cycles > ptx.LATENCY["global"] + ptx.LATENCY["barrier"] + ptx.LATENCY["shared"] + ptx.LATENCY["alu"]
+
+
+SENT = NEIGHBOURS.replace("""
+    ld.global.f32   %f1, [%rd4];""", "").replace("""
+    st.shared.f32   [%r4], %f1;
+""", """
+    cp.async.cg.shared.global [%r4], [%rd4], 16;
+WAIT
+    ld.shared.f32   %f1, [%r4];
+""").replace("%r1, 4;", "%r1, 16;")
+"""The same with an x of four words each, the first of which counts, sent into shared memory."""
+
+
+@pytest.mark.parametrize("wait", ["cp.async.wait_all;", ""])
+def test_what_is_sent_into_shared_memory_is_waited_for_where_the_text_says(wait):
+    (kernel,) = ptx.kernels(SENT.replace("STRIDE", "16").replace("WAIT", wait)).values()
+    x = np.arange(256, dtype=np.float32)
+    memory = np.concatenate([np.zeros(256, np.uint8), x.view(np.uint8), np.zeros(1024, np.uint8)])
+    block = ptx.Block(kernel, [np.uint64(256), np.uint64(1280)], memory, (1,), (64,)).run()
+    np.testing.assert_array_equal(block.memory[1280:].view(np.float32)[::4], x[::4] + 2 * np.r_[0, x[:-4:4]])
+    assert block.counts["global sectors"] == 1024 // 32 + 32  # all of x is read, and y has a word a sector half full
+    assert (block.cycles > ptx.LATENCY["global"]) == bool(wait)

@@ -62,7 +62,7 @@ class Ours:
         self.steps = GraphSteps(self.net, mc.losses.MAPLoss(), optimizer, dataset, batch_size, capture=captured)
         with mock.patch.object(graph, "TowerForm", form):
             self.steps.__enter__()
-        if captured and self.steps.graph is None:
+        if captured and not self.steps.graphs:
             raise SystemExit("the step could not be captured: see the warning above")
         self.batch_size, self.cuda = batch_size, backend.xp.cuda
         self.batches = list(mc.data.batch_indices(len(dataset), batch_size, 0))

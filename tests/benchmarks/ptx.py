@@ -96,7 +96,7 @@ class Block:
         self.shared = np.full(self.dynamic + dynamic + 16 & ~7, 0xFF, np.uint8)
         self.registers, self.counts = {}, Counter()
         warps = -(-self.threads // WARP)
-        self.clock, self.ready, self.settled = np.zeros(warps), {}, np.zeros(warps)
+        self.clock, self.ready, self.settled, self.sent = np.zeros(warps), {}, np.zeros(warps), np.zeros(warps)
         self.stages, self.begun, self.issued, self.counted = [], 0.0, np.zeros(warps), Counter()
 
     def run(self):
@@ -132,6 +132,8 @@ class Block:
                         self.counts["barriers"] += 1
                     else:
                         alive &= ~taken
+                elif name[:2] == ["cp", "async"]:
+                    self._send(name, operands, taken)
                 elif taken.any():
                     self._execute(name, operands, taken)
         self.cycles = float(max(self.clock.max(), self.settled.max()))
@@ -174,6 +176,22 @@ class Block:
         for register in targets:
             self.ready[register] = np.where(warps, done, self._ready(register))
         self.settled = np.maximum(self.settled, done)
+
+    def _send(self, name, operands, active):
+        """Bytes into shared memory on their way, or (wait_all) the wait for them: nobody else waits."""
+        warps = self._warps(active)
+        self.counts["instructions"] += warps.sum()
+        self.issued += warps
+        self.clock[warps] += 1
+        if name[2] == "wait_all":
+            self.clock[warps] = np.maximum(self.clock, self.sent)[warps]
+            return
+        to, source = (self.registers[o.strip("[]")].astype(np.int64)[active] for o in operands[:2])
+        for byte in range(int(operands[2])):
+            self.shared[to + byte] = self.memory[source + byte]
+        self.sent = np.where(warps, self.clock + LATENCY["global"], self.sent)
+        self.counts["global accesses"] += warps.sum()
+        self.counts["global sectors"] += len(np.unique(source // 32))
 
     def _operand_type(self, base, name, dtype, position):
         if base == "cvt":

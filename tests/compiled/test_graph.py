@@ -93,7 +93,7 @@ def on_device(device, train, make, loss, dtype, batch_size, optimizer=sgd, captu
     batches = list(mc.data.batch_indices(len(train), batch_size, 0))
     with GraphSteps(net, loss(), optimizer(net), train, batch_size, capture=capture) as steps:
         done = list(steps.epoch(batches, RATES[: len(batches)]))
-        assert steps.graph.launches == len(batches) if capture else steps.graph is None
+        assert steps.graphs[1].launches == len(batches) if capture else not steps.graphs
     for (indices, lr, _, _), batch, rate in zip(done, batches, RATES):
         assert indices is batch and lr == rate
     return [(loss, errors) for _, _, loss, errors in done], net.state_dict()
@@ -149,12 +149,12 @@ def test_a_step_is_two_kernels(device, digits):
     net = mc.models.lenet5(rng=0, backend=device)
     with GraphSteps(net, mc.losses.MAPLoss(), sgd(net), digits, 11) as steps:
         assert len(steps.launches) == 2
-        assert len(steps.graph.nodes) == 2 + 1 and len(steps.several.nodes) == 2 * graph.STEPS + 1
+        assert {steps: len(g.nodes) for steps, g in steps.graphs.items()} == {n: 2 * n + 1 for n in graph.STEPS}
 
 
 def test_several_steps_in_one_launch_are_the_same_steps(device, digits, monkeypatch):
     """Two at a time, and the last of five by itself."""
-    monkeypatch.setattr(graph, "STEPS", 2)
+    monkeypatch.setattr(graph, "STEPS", (1, 2))
     batches, rates, results, states = np.arange(10).reshape(5, 2), [*RATES, 5e-4], [], []
     for capture, launches in ((True, 3), (False, 5)):
         net, asked = mixed(backend=device), iter(launches * [False])

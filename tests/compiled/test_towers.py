@@ -48,8 +48,9 @@ def test_where_many_samples_would_read_many_weights_the_layer_is_a_kernel_of_its
 
 def test_what_does_not_fit_is_halved_until_it_does():
     whole = lenet_units("lenet5")[0]
-    assert not plan(whole.calls, whole.bytes - 1)[1]
-    for memory in (whole.bytes - 1, 48 * 1024, 30_000):
+    least = Tower(whole.calls, whole.calls).bytes
+    assert names(plan(whole.calls, least)[0]) == [whole.name] and not plan(whole.calls, least - 1)[1]
+    for memory in (least - 1, 48 * 1024, 30_000):
         units, left_out = plan(whole.calls, memory)
         found = [unit for unit in units if type(unit) is Tower]
         assert len(found) > 1 and all(tower.bytes <= memory for tower in found)
@@ -80,11 +81,27 @@ def test_what_cannot_stand_in_a_tower_stands_by_itself(layers, expected):
 def test_what_lies_in_shared_memory_at_the_same_time_does_not_overlap():
     for name, dtype in itertools.product(recorded.LENETS, ("float32", "float64")):
         for tower in (unit for unit in lenet_units(name, dtype) if type(unit) is Tower):
-            held = [*tower.buffers.values(), *tower.scratch.values()]
+            held = [*tower.buffers.values(), *tower.kept.values(), *tower.scratch.values()]
             assert tower.bytes == max(b.offset + b.size for b in held) * np.dtype(dtype).itemsize
             for a, b in itertools.combinations(held, 2):
                 at_once = a.first <= b.last and b.first <= a.last
                 assert not at_once or a.offset + a.size <= b.offset or b.offset + b.size <= a.offset
+
+
+@pytest.mark.parametrize("name, dtype, memory, samples, rows", [
+    ("lenet5", "float32", HOPPER, 64, [96]), ("lenet_modern", "float32", HOPPER, 64, [96]),
+    ("lenet5", "float64", HOPPER, 64, []), ("lenet5", "float32", 163 * 1024, 64, []),  # half of 120 do not fit
+    ("lenet5", "float32", 2**20, 64, [112]), ("lenet5", "float32", 2**20, 256, []),
+])  # fmt: skip
+def test_weights_are_kept_in_shared_memory_where_there_is_room(name, dtype, memory, samples, rows):
+    """C5's, which every block reads on both ways: as many rows as fit, from the first convolution on."""
+    towers = [unit for unit in lenet_units(name, dtype, samples, memory) if type(unit) is Tower]
+    kept = [kept for tower in towers for kept in tower.kept.values() if kept.array.shape == (120, 400)]
+    assert [kept.rows for kept in kept] == rows and all(tower.bytes <= memory for tower in towers)
+    for one in kept:
+        first, last = (towers[0].calls[number].primitive for number in (one.first, one.last))
+        assert (first, last) == ("convolution", "dense_input_gradient")
+        assert towers[0].text()[0].count(", near_weights5") == 3, "they are sent once and read twice"
 
 
 def test_what_nobody_outside_reads_never_leaves_shared_memory():
@@ -157,6 +174,41 @@ def test_a_step_with_towers_is_the_step_of_the_plain_primitives(device, monkeypa
         monkeypatch.setattr(Order, "number", order)
         again, _ = gradients(device, make, loss, samples, counting)
         np.testing.assert_array_equal(again, got, err_msg="threads race")
+
+
+def high(rng=0, dtype="float32", backend="numpy"):
+    """A fully connected layer of more rows than a block has at a time, and not as many as its warps share evenly."""
+    how = {"rng": np.random.default_rng(rng), "dtype": dtype}
+    net = sequential(
+        mc.Conv2d(1, 1, 13, **how), mc.MaxPool2d(2), mc.Flatten(), mc.Linear(64, 150, **how),
+        mc.Linear(150, 164, **how), mc.ScaledTanh(), mc.Linear(164, 10, **how),
+    )  # fmt: skip
+    return net.to(backend, dtype)
+
+
+@pytest.mark.parametrize("make, loss, dtype", [
+    (high, mc.losses.CrossEntropyLoss(), "float32"), (high, mc.losses.CrossEntropyLoss(), "float64"),
+    (mc.models.lenet5, mc.losses.MAPLoss(), "float32"),
+])  # fmt: skip
+def test_weights_that_are_kept_are_the_same_weights(device, monkeypatch, make, loss, dtype):
+    got, blocks = gradients(device, make, loss, 3, 2, dtype)
+    kept = {"MaxSharedMemoryPerBlockOptin": 110 * 1024}
+    monkeypatch.setattr(device_stream.Device, "attributes", kept)
+    without, blocks_without = gradients(device, make, loss, 3, 2, dtype)
+    np.testing.assert_array_equal(got, without)
+    np.testing.assert_array_equal(blocks, blocks_without)
+
+
+@pytest.mark.parametrize("without, message", [
+    ("arrived();", "not equal"), ("arrived();\n    __syncthreads();", "a race"),
+])  # fmt: skip
+def test_weights_that_are_on_their_way_are_waited_for(device, monkeypatch, without, message):
+    expected, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
+    source = towers.source
+    monkeypatch.setattr(cuda_towers, "source", lambda texts: source([text.replace(without, "") for text in texts]))
+    with pytest.raises(AssertionError, match=message):
+        got, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
+        np.testing.assert_array_equal(got, expected, "not equal")
 
 
 @pytest.mark.slow
