@@ -1,6 +1,7 @@
-// The primitives of a tower (tower.cuh) that meet every element once: gather, subsampling, max pooling and functions.
+// The primitives of a tower (tower.cuh) that meet every element once: gather, subsampling, max pooling, dropout and functions.
 //
-// The formulas are those of gather.cu, trainable_subsampling.cu, max_pooling.cu and activations.cu, for one sample.
+// The formulas are those of gather.cu, trainable_subsampling.cu, max_pooling.cu, dropout.cu and activations.cu, for one
+// sample.
 //
 // Threads:  one per element of the result. Backward subsampling has LANES threads a map, whose sums are then added.
 
@@ -116,6 +117,23 @@ __device__ inline void max_pool_backward(const D& d, const Winner& winner, const
                 if (winner(c, h, w) == (i - h * SH) * SIZE_W + j - w * SW) sum += d(c, h, w);
         dx(c, i, j) = sum;
     }
+}
+
+// y = m · x and dx = m · d · f'(x) for x = f(...), m = 1/share where kept; kept points to this sample's column of a mask.
+template <typename X, typename Y>
+__device__ inline void dropout(const X& x, const unsigned char* kept, int width, real share, const Y& y)
+{
+#pragma unroll 4
+    for (int l = threadIdx.x; l < Y::size; l += THREADS) y[l] = 1 / share * kept[(offset)l * width] * x[l];
+}
+
+template <typename D, typename X, typename DX>
+__device__ inline void dropout_backward(
+    const D& d, const unsigned char* kept, int width, real share, const X& x, const Squash& squash, const DX& dx)
+{
+#pragma unroll 4
+    for (int l = threadIdx.x; l < DX::size; l += THREADS)
+        dx[l] = 1 / share * kept[(offset)l * width] * d[l] * squash.derivative(x[l]);
 }
 
 // y = f(x) and dx = f'(x) · d in terms of y, f one of activations.cuh.

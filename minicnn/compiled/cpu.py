@@ -136,6 +136,14 @@ class CpuForm(PlainForm):
         call = self.call("pooling.avg_pool_backward", dx.shape, d.shape, window.size, window.stride)
         return [call(_planes(d), _planes(dx))]
 
+    def dropout(self, x, kept, position, first, p, y):
+        call = self.call("dropout.dropout", *_rows(x).shape, p)
+        return [call(_rows(x), kept, position, first, _rows(y))]
+
+    def dropout_backward(self, d, kept, position, first, p, x, squash, dx):
+        call = self.call("dropout.dropout_backward", *_rows(x).shape, p, squash)
+        return [call(_rows(d), kept, position, first, _rows(x), _rows(dx))]
+
     def activation(self, x, function, y):
         name, *constants = function
         return [self.call(_activation(name), *constants)(x.reshape(-1), y.reshape(-1))]
@@ -178,6 +186,11 @@ class CpuForm(PlainForm):
 def _planes(a):
     """Maps ``(C, H, W, N)`` as the kernels take them: ``(C, H·W·N)``."""
     return a.reshape(len(a), -1)
+
+
+def _rows(a):
+    """An element of a sample in each row, the samples side by side."""
+    return a.reshape(-1, a.shape[-1])
 
 
 def read_only(a):

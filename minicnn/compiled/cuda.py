@@ -170,6 +170,22 @@ class CudaForm(PlainForm):
         arguments = (*arrays, *x.shape, *y.shape[1:3], *window.size, *window.stride)
         return self._rows(file, name, math.prod(result.shape[:2]), math.prod(result.shape[2:]), arguments)
 
+    def dropout(self, x, kept, position, first, p, y):
+        self._reals(x=x, y=y)
+        return self._drop("dropout", (x, kept, position, first, y), p, ())
+
+    def dropout_backward(self, d, kept, position, first, p, x, squash, dx):
+        self._reals(d=d, x=x, dx=dx)
+        return self._drop("dropout_backward", (d, kept, position, first, x, dx), p, _squash(squash))
+
+    def _drop(self, name, arrays, p, squash):
+        x, kept, position, first, *_ = arrays
+        self._typed(np.uint8, kept=kept)
+        self._typed(np.int64, position=position, first=first)
+        rows, columns = math.prod(x.shape[:-1]), x.shape[-1]
+        arguments = (*arrays, rows, columns, kept.shape[1], float(1 - p), *squash)
+        return self._rows("dropout.cu", name, rows, columns, arguments)
+
     def activation(self, x, function, y):
         self._reals(x=x, y=y)
         return self._activation(function, "", (x, y))

@@ -13,8 +13,8 @@ from minicnn.compiled.towers import Call, Tower, plan, source
 
 log = logging.getLogger("minicnn")
 
-TYPES = {"labels": np.int32, "winner": np.int32, "images": np.uint8, "all_labels": np.uint8,
-         "order": np.int64, "position": np.int64, "result": np.float64}  # fmt: skip
+TYPES = {"labels": np.int32, "winner": np.int32, "images": np.uint8, "all_labels": np.uint8, "kept": np.uint8,
+         "order": np.int64, "position": np.int64, "first": np.int64, "result": np.float64}  # fmt: skip
 """Of the arguments that do not have the network's own number type."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from minicnn.compiled import loops
 from minicnn.compiled.cpu import CpuForm
 from minicnn.compiled.lanes import first_lane, lane_count
+from minicnn.compiled.masks import Masks
 from minicnn.compiled.program import Program
 from minicnn.optim import StochasticDiagonalLM
 
@@ -44,13 +45,13 @@ class Epoch:
         self.has_rates = type(optimizer) is StochasticDiagonalLM
         rates = np.zeros_like(grads) if self.has_rates else network.vector.values
         self.parameters = network.vector.values, grads, optimizer.velocity[0], rates
-        self.own, self.arrays = [], []
+        self.own, self.arrays, self.masks = [], [], Masks(network.backend, most)
         for _ in range(self.threads):
             form = CpuForm(network.backend, dtype)
             position, scale, result, mine = np.zeros(2, np.int64), np.ones(1, dtype), np.zeros(2), np.zeros_like(grads)
             settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
             how = images, labels, self.order, position, loss, mine, scale, result
-            calls = Program(network, form, samples, *how, bind=False).sections[0]
+            calls = Program(network, form, samples, *how, self.masks, bind=False).sections[0]
             self.own.append((position, scale, result, mine, settings))
             self.arrays.append(tuple(call.arrays for call in calls))
         how = rates if self.has_rates else None, settings, optimizer.nesterov
@@ -70,8 +71,11 @@ class Epoch:
                 if stopped():
                     return
                 last = self._until(first, first + steps, tables)
+                last = first + self.masks.draw(tables[0][first], tables[1][first:last])
                 started = time.perf_counter()
                 end = self._run(first, last, tables)
+                if end < last:
+                    self.masks.keep(end - first)
                 steps = max(1, int(steps * min(4, SECONDS / (time.perf_counter() - started))))
                 steps = int(self.communicator.every(steps)[0])  # all ranks ask the next time after as many
                 for step in range(first, end):

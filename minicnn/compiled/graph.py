@@ -10,6 +10,7 @@ from minicnn import losses
 from minicnn.backend import kernels
 from minicnn.compiled.cuda import Launches
 from minicnn.compiled.cuda_towers import TowerForm
+from minicnn.compiled.masks import Masks
 from minicnn.compiled.program import Program, plan
 from minicnn.compiled.stages import Unknown
 from minicnn.compiled.steps import update_obstacle
@@ -32,7 +33,7 @@ def graph_obstacle(network, loss, optimizer):
         return reason
     if type(network.preprocess) is not Pixels:
         return "the network's preprocess is not one of minicnn.data.transforms"
-    layers, criterion = plan(network, loss)
+    layers, criterion = plan(network, loss, drops=True)
     for kind, layer, *_ in layers:
         if kind is Unknown:
             return f"{layer.label} has no kernels"
@@ -97,7 +98,7 @@ class GraphSteps:
         self.network, self.optimizer, self.dataset = network, optimizer, dataset
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
-        self.data = self.step = self.launches = self.next = self.curvature = None
+        self.data = self.masks = self.step = self.launches = self.next = self.curvature = None
         self.graphs = {}
 
     def __enter__(self):
@@ -114,7 +115,7 @@ class GraphSteps:
         return self
 
     def __exit__(self, *error):
-        self.data = self.step = self.launches = self.next = self.curvature = None
+        self.data = self.masks = self.step = self.launches = self.next = self.curvature = None
         self.graphs = {}
         try:
             with self.backend.device_errors():
@@ -131,13 +132,18 @@ class GraphSteps:
         when the first is yielded; ``stopped`` is asked before every launch. Where a loss is not finite, neither are the
         weights.
         """
-        batches, rates, done = list(batches), list(rates), 0
+        batches, rates, done, drawn = list(batches), list(rates), 0, 0
         if not batches:
             return
+        sizes = [len(indices) for indices in batches]
         with self.on_device():
             self.start(batches, rates)
             while done < len(batches) and not stopped():
-                done += self.queue(len(batches) - done)
+                if done == drawn:
+                    drawn += self.masks.draw(self.starts[done], sizes[done:])
+                done += self.queue(drawn - done)
+            if done < drawn:
+                self.masks.keep(done - drawn + len(self.masks.sizes))
             results = self.results(done)
         for indices, lr, (loss, errors) in zip(batches, rates, results.tolist()):
             self.optimizer.lr = lr
@@ -187,12 +193,17 @@ class GraphSteps:
     def _load(self, order, sizes, rates, over=None):
         """over: what a mean loss is a mean of, by default the batch's own size."""
         data, optimizer, dtype = self.data, self.optimizer, self.network.dtype
-        positions = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
+        self.starts = np.cumsum(sizes) - sizes
+        positions = np.stack([self.starts, sizes], axis=1)
         counts = sizes if over is None else over
         scales = (1 / counts if self.loss.reduction == "mean" else np.ones(len(sizes))).astype(dtype)
         settings = np.array([optimizer.momentum, optimizer.weight_decay], dtype)
         data.load(order=order, positions=positions, position=positions[0], rates=rates, scales=scales,
                   scale=scales[:1], settings=settings, step=[0])  # fmt: skip
+
+    def _share(self, batch):
+        """What is done here of what belongs to the samples of a batch."""
+        return batch
 
     def queue(self, left):
         """Ask the device for the next of ``left`` steps -> for how many; returns before they are done."""
@@ -212,6 +223,7 @@ class GraphSteps:
         network, dtype = self.network, self.network.dtype
         vector, velocity = network.vector, self.optimizer.velocity[0]
         self.data = DeviceData(self.backend, self.dataset, self.batch_size, dtype)
+        self.masks = Masks(self.backend, self.batch_size, self._share)
         self.step = self._step()
         self.launches, self.next = self.step(0), self.advance(1)
         self._load(np.arange(self.batch_size), np.array([self.batch_size]), np.zeros(1, dtype))
@@ -228,7 +240,8 @@ class GraphSteps:
         vector = self.network.vector
         form = TowerForm(self.backend, dtype, vector.grads)
         batch = data.images, data.labels, data.order, data.position
-        program = Program(self.network, form, self.batch_size, *batch, self.loss, vector.grads, data.scale)
+        how = *batch, self.loss, vector.grads, data.scale, None, self.masks
+        program = Program(self.network, form, self.batch_size, *how)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = xp.ones(vector.values.shape, dtype)
         end = form.step_end(vector.values, optimizer.velocity[0], self.curvature, optimizer.nesterov, data)

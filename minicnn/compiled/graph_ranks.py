@@ -40,7 +40,8 @@ class RankSteps(GraphSteps):
         data, optimizer, vector, dtype = self.data, self.optimizer, self.network.vector, self.network.dtype
         form = TowerForm(self.backend, dtype, vector.grads)
         batch = data.images, data.labels, data.order, data.position
-        program = Program(self.network, form, self.most, *batch, self.loss, vector.grads, data.scale)
+        how = *batch, self.loss, vector.grads, data.scale, None, self.masks
+        program = Program(self.network, form, self.most, *how)
         if type(optimizer) is StochasticDiagonalLM:
             self.curvature = self.backend.xp.ones(vector.values.shape, dtype)
         gradient = Launches([*program.sections[0], *form.gradient_sums()])

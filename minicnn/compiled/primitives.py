@@ -130,6 +130,25 @@ def subsampling_backward(backend, d, x, coefficient, window, squash, dx, dcoeffi
     dx[...] = image(backend, dfields, x.shape, window.size, window.stride) * _slope(x, squash)
 
 
+def dropout(backend, x, kept, position, first, p, y):
+    """y = m · x with m = 1/(1 - p) where ``kept`` is 1, and 0 where it is 0.
+
+    kept ``(elements of a sample, columns)`` uint8; sample n, the one at position[0] + n of the order, has the column
+    that is its place less first[0].
+    """
+    y[...] = _kept(x, kept, position, first, p) * x
+
+
+def dropout_backward(backend, d, kept, position, first, p, x, squash, dx):
+    """dx = m · d · f'(x) for x = f(...)."""
+    dx[...] = _kept(x, kept, position, first, p) * d * _slope(x, squash)
+
+
+def _kept(x, kept, position, first, p):
+    start = int(position[0] - first[0])
+    return kept[:, start : start + x.shape[-1]].reshape(x.shape).astype(x.dtype) / (1 - p)
+
+
 def max_pool(backend, x, window, y, winner):
     """y = the largest element of each window; winner ``int32``, its place there in row-major order (the first)."""
     fields = windows(backend, x, window.size, window.stride)

@@ -11,7 +11,17 @@ import itertools
 
 import numpy as np
 
-from minicnn.compiled.stages import Convolution, Dense, Distances, Reshape, Subsample, Unknown, kind_of, squashing
+from minicnn.compiled.stages import (
+    Convolution,
+    Dense,
+    Distances,
+    Drop,
+    Reshape,
+    Subsample,
+    Unknown,
+    kind_of,
+    squashing,
+)
 from minicnn.data.transforms import Pixels
 from minicnn.layers import RBF, Dropout, Flatten, Layer, Sequential
 from minicnn.losses import CrossEntropyLoss, MAPLoss, RBFLoss
@@ -27,22 +37,23 @@ class Program:
 
     network: a Sequential; form: of the primitives; images, labels, order, position: see ``primitives.gather``;
     loss: None for prediction, whose outputs are then ``output``; gradient: a vector like the network's, which the
-    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``. Without ``bind`` the sections
-    stay lists of what the form has prepared.
+    parameters' gradients are added to; scale, result: see ``primitives.rbf_criterion``; masks: where dropout is to be a
+    primitive, ``Masks`` of masks.py. Without ``bind`` the sections stay lists of what the form has prepared.
 
     Raises ValueError for shapes that do not fit, and for labels that the network has no output for.
     """
 
     def __init__(self, network, form, samples, images, labels, order, position,
-                 loss=None, gradient=None, scale=None, result=None, bind=True):  # fmt: skip
+                 loss=None, gradient=None, scale=None, result=None, masks=None, bind=True):  # fmt: skip
         self.network, self.form, self.samples, self.gradient = network, form, samples, gradient
+        self.position, self.masks = position, masks
         self.sections, self.joins, self.exits, self.entries = [[]], [], [], []
         parameters = network.parameters()
         self.ends = dict(zip(map(id, parameters), itertools.accumulate(p.size for p in parameters)))
         self.labels = form.array((samples,), np.int32)
         x = self._input(images, labels, order, position)
         stages = []
-        layers, criterion = plan(network, loss)
+        layers, criterion = plan(network, loss, masks is not None)
         for kind, layer, squash, before in layers:
             stages.append(kind(self, layer, x, squash, before))
             x = stages[-1].y
@@ -115,11 +126,11 @@ class Program:
                 return
 
 
-def plan(network, loss):
+def plan(network, loss, drops=False):
     """(layers, criterion): [(kind of stage, layer, the squashing function behind it, that before it), ...].
 
-    criterion is "cross_entropy", (the RBF layer, the squashing function before it), or None where the loss goes by its
-    own methods or there is none.
+    drops: whether dropout is a primitive, else it goes by its own methods. criterion is "cross_entropy", (the RBF
+    layer, the squashing function before it), or None where the loss goes by its own methods or there is none.
     """
     layers, planned, before, criterion = list(_flat(network)), [], None, None
     last = layers[-1] if layers else None
@@ -130,16 +141,17 @@ def plan(network, loss):
     while layers:
         layer, squash = layers.pop(0), None
         kind = kind_of(layer)
-        if kind in (Convolution, Dense, Subsample) and _can_fuse(layers, criterion, loss):
+        kind = Unknown if kind is Drop and not drops else kind
+        if kind in (Convolution, Dense, Subsample) and _can_fuse(layers, criterion, loss, drops):
             squash = squashing(layers.pop(0))
         planned.append((kind, layer, squash, before))
         before = squash if kind is not Reshape else before
     return planned, (criterion, before) if type(criterion) is RBF else criterion
 
 
-def needs_whole_batch(network, loss, images):
+def needs_whole_batch(network, loss, images, drops=False):
     """Whether something is not the compiler's, so that the parts of a batch come together within a step."""
-    layers, criterion = plan(network, loss)
+    layers, criterion = plan(network, loss, drops)
     known = all(kind is not Unknown for kind, *_ in layers) and (loss is None or criterion is not None)
     return not (known and _gathers(network, images))
 
@@ -159,14 +171,15 @@ def _flat(layer):
         yield layer
 
 
-def _can_fuse(layers, criterion, loss):
+def _can_fuse(layers, criterion, loss, drops):
     """Whether layers[0] squashes for the stage before it: where a gradient comes back, it must come through f."""
     if not layers or squashing(layers[0]) is None:
         return False
     after = next((layer for layer in layers[1:] if type(layer) is not Flatten), None)
     if loss is None:
         return True
-    return type(criterion) is RBF if after is None else kind_of(after) in (Convolution, Dense, Subsample, Distances)
+    takes_it = (Convolution, Dense, Subsample, Distances, *([Drop] if drops else []))
+    return type(criterion) is RBF if after is None else kind_of(after) in takes_it
 
 
 def pixel_values(preprocess, dtype):

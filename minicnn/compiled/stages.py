@@ -14,6 +14,7 @@ from minicnn.layers import (
     RBF,
     AvgPool2d,
     Conv2d,
+    Dropout,
     Flatten,
     GlobalAvgPool2d,
     LeakyReLU,
@@ -169,6 +170,25 @@ class Pool(Stage):
         return dx
 
 
+class Drop(Stage):
+    """Dropout, by masks that are drawn ahead."""
+
+    def output_shape(self):
+        return self.x.shape[:-1]
+
+    def forward(self, program):
+        kept, first = program.masks.of(self.layer, self.x.shape)
+        self.how = kept, program.position, first, self.layer.p
+        program.add("dropout", self.x, *self.how, self.y)
+
+    def backward(self, program, d, needed):
+        if not needed:
+            return None
+        dx = program.array(self.x.shape)
+        program.add("dropout_backward", d, *self.how, self.x, self.before, dx)
+        return dx
+
+
 class Activation(Stage):
     """A function of each element that no stage before it computes along."""
 
@@ -248,7 +268,7 @@ FUNCTIONS = {
 
 KINDS = {
     Conv2d: Convolution, Linear: Dense, Subsampling: Subsample, MaxPool2d: Pool, AvgPool2d: Pool,
-    GlobalAvgPool2d: Pool, RBF: Distances, ReLU: Activation, LeakyReLU: Activation, Tanh: Activation,
+    GlobalAvgPool2d: Pool, Dropout: Drop, RBF: Distances, ReLU: Activation, LeakyReLU: Activation, Tanh: Activation,
     Sigmoid: Activation, ScaledTanh: Activation, Flatten: Reshape,
 }  # fmt: skip
 """The layers that the compiler knows; a class derived from one of them may do something else, so it is not known."""

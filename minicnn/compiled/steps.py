@@ -60,7 +60,7 @@ class Steps:
     def _build(self):
         network, samples = self.network, part_size(self.network, self.most, self.communicator.size)
         data = self.images, self.labels, samples, self.most, self.team, self.threads, self.communicator
-        together = needs_whole_batch(network, self.loss, self.images)
+        together = needs_whole_batch(network, self.loss, self.images, drops=True)
         self.whole_epochs = compiles_loops(network) and self.known and not together
         if self.whole_epochs:
             self.runs = Epoch(network, self.loss, self.optimizer, *data)

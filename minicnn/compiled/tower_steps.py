@@ -150,7 +150,7 @@ class Dense(Step):
         self.keeps = self.wide > 1 and not self.reads_ahead
 
     def rows(self, at):
-        return f"Rows<{len(self.y)}, {len(self.x)}, {self.wide}, {at.kept}>"
+        return f"Rows<{len(self.y)}, {len(self.x)}, {self.wide}, {at.near_rows}>"
 
     def ahead(self, at):
         return f"{self.rows(at)} rows_of_{at.weights}({at.weights}, {at.near})"
@@ -168,7 +168,7 @@ class DenseInputGradient(Step):
         self.scratch, self.near = self.slices * len(self.dx), {"d": (0, 0, 0)}
 
     def text(self, at):
-        return (f"dense_input_gradient<{self.slices}, {self.wide}, {at.kept}>({at.d}, {at.weights}, {at.near}, "
+        return (f"dense_input_gradient<{self.slices}, {self.wide}, {at.near_rows}>({at.d}, {at.weights}, {at.near}, "
                 f"{at.x}, {squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
 
 
@@ -205,6 +205,20 @@ class MaxPool(Step):
 class MaxPoolBackward(Step):
     def text(self, at):
         return f"max_pool_backward<{_window(self.window)}>({at.d}, {at.winner}, {at.dx})"
+
+
+class Dropout(Step):
+    def text(self, at):
+        return f"dropout({at.x}, {self.mask(at)}, {at.y})"
+
+    def mask(self, at):
+        column = f"{at.kept} + ({at.position}[0] - {at.first}[0] + n)"
+        return f"{column}, {self.kept.shape[1]}, real({float(1 - self.p)!r})"
+
+
+class DropoutBackward(Dropout):
+    def text(self, at):
+        return f"dropout_backward({at.d}, {self.mask(at)}, {at.x}, {squash(self.squash)}, {at.dx})"
 
 
 class Activation(Step):
@@ -288,8 +302,9 @@ STEPS = {
     "convolution_weight_gradient": ConvolutionWeightGradient, "dense": Dense,
     "dense_input_gradient": DenseInputGradient, "subsampling": Subsampling,
     "subsampling_backward": SubsamplingBackward, "max_pool": MaxPool, "max_pool_backward": MaxPoolBackward,
-    "activation": Activation, "activation_backward": ActivationBackward, "squared_distances": SquaredDistances,
-    "rbf_criterion": RBFCriterion, "cross_entropy": CrossEntropy,
+    "dropout": Dropout, "dropout_backward": DropoutBackward, "activation": Activation,
+    "activation_backward": ActivationBackward, "squared_distances": SquaredDistances, "rbf_criterion": RBFCriterion,
+    "cross_entropy": CrossEntropy,
 }  # fmt: skip
 
 

@@ -21,8 +21,8 @@ OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 
 WRITTEN = {
     "gather": ("x", "labels"), "convolution": ("y",), "dense": ("y",), "subsampling": ("y",),
-    "max_pool": ("y", "winner"), "avg_pool": ("y",), "activation": ("y",), "squared_distances": ("y",),
-    "rbf_criterion": ("d",), "cross_entropy": ("d",),
+    "max_pool": ("y", "winner"), "avg_pool": ("y",), "dropout": ("y",), "activation": ("y",),
+    "squared_distances": ("y",), "rbf_criterion": ("d",), "cross_entropy": ("d",),
 }  # fmt: skip
 """Those of them that a primitive writes; any other writes dx, if anything."""
 
@@ -278,7 +278,7 @@ class Tower:
         starts = itertools.accumulate((len(a) for a in call.step.tables), initial=before)
         return SimpleNamespace(
             **expressions, ahead=self._reads_ahead(number),
-            kept=kept.rows if kept else 0, near=self._near_rows(kept) if kept else "nullptr",
+            near_rows=kept.rows if kept else 0, near=self._near_rows(kept) if kept else "nullptr",
             tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
             real=lambda name, value: self._parameter("real", name, number, float(value)),
             blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),

@@ -29,7 +29,7 @@ class Dropout(Layer):
         """y of x's shape, whatever that is."""
         self._check_input(x, ...)
         self.y_shape = x.shape
-        self.mask = self._draw(x) if self.training else 1
+        self.mask = self.backend.asarray(self.kept(x.shape), dtype=x.dtype) / (1 - self.p) if self.training else 1
         return self.mask * x
 
     def backward(self, dy: Array) -> Array:
@@ -42,9 +42,9 @@ class Dropout(Layer):
         self._check_gradient(d2y, self.y_shape, "d2y")
         return self.mask**2 * d2y
 
-    def _draw(self, x: Array) -> Array:
-        kept = self.rng.random(x.shape, dtype="float32") >= self.p
-        return self.backend.asarray(kept, dtype=x.dtype) / (1 - self.p)
+    def kept(self, shape: Shape) -> np.ndarray:
+        """Which elements of a batch stay, drawn anew: NumPy's True and False."""
+        return self.rng.random(shape, dtype="float32") >= self.p
 
     def describe(self) -> str:
         return f"dropout {self.p:g}"

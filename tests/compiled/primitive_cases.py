@@ -109,6 +109,10 @@ def cases():
             yield name, primitive, _pool(primitive, channels, height, width, samples, window)
     for primitive in ("avg_pool", "avg_pool_backward"):  # as GlobalAvgPool2d
         yield "a large map", primitive, _pool(primitive, 3, 9, 11, 16, Window((9, 11), (9, 11)))
+    for shape, squash in (((3, 4, 5, 16), SQUASH), ((7, 3), None), ((1, 1), SQUASH)):
+        label = f"{shape}{', squashed' * (squash is not None)}"
+        yield label, "dropout", _dropout(shape)
+        yield label, "dropout_backward", _dropout_backward(shape, squash)
     for function in FUNCTIONS:
         for shape in ((2, 3, 4, 5), (7, 3), (1, 1)):
             yield f"{function} {shape}", "activation", _activation(function, shape)
@@ -206,6 +210,19 @@ def _pool(primitive, channels, height, width, samples, window):
         }[primitive]  # fmt: skip
 
     return arguments
+
+
+def _dropout(shape):
+    return lambda draw: [draw(*shape), *_masks(draw, shape), draw(*shape)]
+
+
+def _dropout_backward(shape, squash):
+    return lambda draw: [draw(*shape), *_masks(draw, shape), draw(*shape), squash, draw(*shape)]
+
+
+def _masks(draw, shape):
+    kept = draw.rng.integers(0, 2, (math.prod(shape[:-1]), shape[-1] + 9)).astype(np.uint8)
+    return kept, np.array([12, shape[-1]]), np.array([7]), 0.3
 
 
 def _activation(function, shape):

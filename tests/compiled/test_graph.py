@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.compiled import cuda, graph
+from minicnn.compiled import cuda, graph, masks
 from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
 from minicnn.compiled.program import Program
@@ -47,10 +47,15 @@ def in_groups(rng=0, dtype="float32", backend="numpy"):
     return net.to(backend, dtype)
 
 
+def dropping(rng=0, dtype="float32", backend="numpy"):
+    return mc.models.lenet5(rng=rng, dropout=0.3, dtype=dtype, backend=backend)
+
+
 CASES = {
     "lenet5, softmax": (mc.models.lenet5, mc.losses.MAPLoss),
     "lenet5, equation 9, sum": (mc.models.lenet5, lambda: mc.losses.MAPLoss(2.0, reduction="sum")),
     "lenet5, equation 8": (mc.models.lenet5, mc.losses.RBFLoss),
+    "dropout": (dropping, mc.losses.MAPLoss),
     "modern": (mc.models.lenet_modern, mc.losses.CrossEntropyLoss),
     "groups and whole maps": (in_groups, mc.losses.CrossEntropyLoss),
     "mixed": (mixed, lambda: mc.losses.CrossEntropyLoss(reduction="sum")),
@@ -195,6 +200,25 @@ def test_the_epoch_stops_when_asked(device, digits):
     with GraphSteps(net, mc.losses.CrossEntropyLoss(), sgd(net), digits, 4) as steps:
         assert len(list(steps.epoch(batches, RATES[:3], lambda: next(asked)))) == 1
         assert list(steps.epoch([], [])) == []
+
+
+@pytest.mark.parametrize("columns", [1, 2048])
+def test_masks_are_drawn_for_the_batches_that_come(device, digits, monkeypatch, columns):
+    """Batch by batch or for all at once; where an epoch stops, the layers have drawn for what came before."""
+    monkeypatch.setattr(masks, "COLUMNS", columns)
+    batches, states = list(mc.data.batch_indices(SAMPLES, 4, 0)), []
+    for stops in ((3,), (1, 2)):
+        net = dropping(backend=device)
+        with GraphSteps(net, mc.losses.MAPLoss(), sgd(net), digits, 4) as steps:
+            start = 0
+            for count in stops:
+                asked = iter(count * [False] + [True])
+                start += len(list(steps.epoch(batches[start:], RATES[start:3], asked.__next__)))
+        drawn = [layer.rng.random() for layer in net if type(layer) is mc.Dropout]
+        states.append({**net.state_dict(), "what they draw next": drawn})
+        assert start == 3
+    for name in states[0]:
+        np.testing.assert_array_equal(states[1][name], states[0][name], err_msg=name)
 
 
 def test_new_images_for_an_epoch(device, digits):

@@ -78,6 +78,20 @@ def test_a_rank_without_samples_of_a_short_batch_has_no_gradient(device, digits)
         np.testing.assert_array_equal(net.state_dict()[name], value, err_msg=name)
 
 
+def test_each_rank_drops_what_one_process_would(device, digits):
+    """What both ranks' samples add to the weights is what all samples add."""
+    changes = []
+    for rank, steps_of in ((None, GraphSteps), (0, RankSteps), (1, RankSteps)):
+        net = mc.models.lenet5(rng=0, dropout=0.3, dtype="float64", backend=device)
+        before, how = net.vector.values.copy(), {} if rank is None else {"communicator": WithNothing()}
+        if rank is not None:
+            how["communicator"].rank = rank
+        with steps_of(net, mc.losses.MAPLoss(), mc.optim.SGD(net.parameters(), 1), digits, 5, **how) as steps:
+            list(steps.epoch([np.array([7, 3, 0, 2, 9])], [0.01]))
+        changes.append(device.to_numpy(net.vector.values - before))
+    np.testing.assert_allclose(changes[1] + changes[2], changes[0], rtol=1e-9, atol=1e-13)
+
+
 def test_training_on_a_gpu_with_other_ranks_goes_this_way(device, digits):
     net = mc.models.lenet5(rng=0, backend=device)
     on = net, mc.losses.MAPLoss(), mc.optim.SGD(net.parameters(), 1), digits, 4, None

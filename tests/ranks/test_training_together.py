@@ -25,6 +25,12 @@ def lenet5():
     return net, recipe.make_loss(), recipe.make_optimizer(net.parameters())
 
 
+def with_dropout():
+    recipe = RECIPES["dropout"]
+    net = mc.models.lenet5(rng=0, **recipe.network())
+    return net, recipe.make_loss(), recipe.make_optimizer(net.parameters())
+
+
 def by_its_curvature():
     net = mc.models.lenet5(rng=0, **RECIPES["paper"].network())
     return net, mc.losses.RBFLoss(), mc.optim.StochasticDiagonalLM(net.parameters(), 0.0002, curvature_samples=150)
@@ -46,6 +52,7 @@ def with_layers_of_all_kinds():
 LOOPS = {
     "lenet5": (lenet5, 64, {}),
     "lenet5, distorted": (lenet5, 64, {"augment": mc.data.Distortion(elastic=8)}),
+    "lenet5 with dropout": (with_dropout, 64, {}),
     "lenet5 by its curvature": (by_its_curvature, 64, {}),
 }
 PLAIN = {"lenet5": (lenet5, 128, {}), "layers of all kinds": (with_layers_of_all_kinds, 128, {})}
