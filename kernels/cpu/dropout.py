@@ -1,7 +1,7 @@
 """Dropout by masks that are drawn already: y = m · x, dx = m · d · f'(x), m = 1/(1 - p) where kept, else 0.
 
 Sample n of this part stands at position[0] + n of the epoch's order, and in the mask's column that is first[0] less.
-``squash`` = (A, S) of the f = A tanh(S a) that made x, or None.
+``squashing`` = (A, S) of the f = A tanh(S a) that made x, or None.
 """
 
 import functools
@@ -27,11 +27,10 @@ def dropout(real, elements, samples, p):
 
 
 @functools.cache
-def dropout_backward(real, elements, samples, p, squash):
+def dropout_backward(real, elements, samples, p, squashing):
     """kernel(d, kept, position, first, x, dx)"""
-    factor, squashed = real(1) / real(1 - p), squash is not None
-    amplitude, slope = squash or (1, 1)
-    square, ratio, one = real(amplitude * amplitude), real(slope / amplitude), real(1)
+    squashed, (A, S) = squashing is not None, squashing or (1, 1)
+    factor, slope, square, one = real(1) / real(1 - p), real(S / A), real(A * A), real(1)
 
     @compiled
     def kernel(d, kept, position, first, x, dx):
@@ -40,7 +39,7 @@ def dropout_backward(real, elements, samples, p, squash):
         for e in range(elements):
             mask = kept[e, start:]
             for n in range(samples):
-                steepness = ratio * (square - x[e, n] * x[e, n]) if squashed else one
-                dx[e, n] = factor * real(mask[n]) * d[e, n] * steepness
+                f = slope * (square - x[e, n] * x[e, n]) if squashed else one
+                dx[e, n] = factor * real(mask[n]) * d[e, n] * f
 
     return kernel

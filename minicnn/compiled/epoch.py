@@ -75,7 +75,7 @@ class Epoch:
                 started = time.perf_counter()
                 end = self._run(first, last, tables)
                 if end < last:
-                    self.masks.keep(end - first)
+                    self.masks.take_back(last - end)
                 steps = max(1, int(steps * min(4, SECONDS / (time.perf_counter() - started))))
                 steps = int(self.communicator.every(steps)[0])  # all ranks ask the next time after as many
                 for step in range(first, end):

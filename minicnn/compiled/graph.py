@@ -99,7 +99,7 @@ class GraphSteps:
         self.batch_size, self.capture = min(batch_size, len(dataset.labels)), capture
         self.backend = network.backend
         self.data = self.masks = self.step = self.launches = self.next = self.curvature = None
-        self.graphs = {}
+        self.graphs, self.starts = {}, ()
 
     def __enter__(self):
         cuda = self.backend.xp.cuda
@@ -143,7 +143,7 @@ class GraphSteps:
                     drawn += self.masks.draw(self.starts[done], sizes[done:])
                 done += self.queue(drawn - done)
             if done < drawn:
-                self.masks.keep(done - drawn + len(self.masks.sizes))
+                self.masks.take_back(drawn - done)
             results = self.results(done)
         for indices, lr, (loss, errors) in zip(batches, rates, results.tolist()):
             self.optimizer.lr = lr

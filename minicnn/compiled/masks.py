@@ -40,11 +40,11 @@ class Masks:
         self._draw()
         return len(self.sizes)
 
-    def keep(self, count):
-        """Of the batches whose masks were drawn last only so many came: the layers shall have drawn for these alone."""
+    def take_back(self, count):
+        """The last ``count`` batches that ``draw`` was for did not come: nothing shall have been drawn for them."""
         for (layer, *_), state in zip(self.layers.values(), self.states):
             layer.rng.bit_generator.state = state
-        self.sizes = self.sizes[:count]
+        self.sizes = self.sizes[: len(self.sizes) - count]
         self._draw()
 
     def _draw(self):

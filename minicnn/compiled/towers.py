@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from minicnn.compiled import primitives
-from minicnn.compiled.tower_steps import ALONE, SMALL, THREADS, WARPS, WIDEST, address, step
+from minicnn.compiled.tower_memory import Buffer, Kept, Scratch, lay_out, shape_of
+from minicnn.compiled.tower_steps import ALONE, SMALL, THREADS, WARPS, address, step
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -176,23 +177,13 @@ class Tower:
         return place in self.read_elsewhere or place not in self.read_anywhere
 
     def _lay_out(self):
-        """An offset for each buffer, where none that lives at the same time lies: the largest first, each as low as
-        it can."""
+        """Give everything that lies in shared memory its place there."""
         used = [(number, s.scratch) for number, s in enumerate(self.steps) if s.scratch]
         self.scratch = {number: Scratch(size, number, self._until(number)) for number, size in used}
         self.table = np.array([n for s in self.steps for a in s.tables for n in a], np.int32)
         if len(self.table):
             self.scratch["tables"] = Scratch(-(-self.table.nbytes // self.itemsize), -1, len(self.steps))
-        placed = []
-        held = [*self.buffers.values(), *self.kept.values(), *self.scratch.values()]
-        for buffer in sorted(held, key=lambda b: -b.size):
-            meets = [b for b in placed if b.first <= buffer.last and buffer.first <= b.last]
-            buffer.offset = min(
-                end for end in [0, *(b.offset + b.size for b in meets)]
-                if all(end + buffer.size <= b.offset or b.offset + b.size <= end for b in meets)
-            )  # fmt: skip
-            placed.append(buffer)
-        self.bytes = self.itemsize * max((b.offset + b.size for b in placed), default=0)
+        self.bytes = self.itemsize * lay_out([*self.buffers.values(), *self.kept.values(), *self.scratch.values()])
 
     # -------------------------------------------------------------------------------------------------- text
 
@@ -334,69 +325,6 @@ def source(texts):
     """Kernels as one file of CUDA C++."""
     headers = (f'#include "{header}.cuh"' for header in HEADERS)
     return "\n".join((f"const int THREADS = {THREADS};", *headers, "", *texts))
-
-
-def rounded(elements):
-    """So many, of 4 bytes or more, and a few, so that what comes after begins at a multiple of WIDEST bytes."""
-    few = WIDEST // 4
-    return -(-elements // few) * few
-
-
-class Scratch:
-    """Shared memory without an array of the program, from step ``first`` to ``last``."""
-
-    def __init__(self, size, first, last):
-        self.size, self.first, self.last = rounded(size), first, last
-
-
-class Kept:
-    """So many rows of a layer's weights, sent to shared memory from the second step on for step ``reader`` and others,
-    up to ``last``."""
-
-    def __init__(self, weights, rows, reader, last):
-        self.array, self.rows, self.reader = weights, rows, reader
-        self.first, self.last, self.count = 1, last, rows * weights.shape[1]
-        self.size, self.offset = rounded(self.count), None
-
-
-class Buffer:
-    """An array in shared memory, from step ``first`` on, which makes it or during which it is fetched; early: by loads
-    that begin before all else."""
-
-    def __init__(self, a, name, step, is_batch, first, made_here, early):
-        self.array, self.name, self.step, self.is_batch, self.early = a, name, step, is_batch, early
-        self.first, self.last, self.made_here, self.left = first, first, made_here, False
-        self.shape = shape_of(a) if is_batch else (a.size, 1, 1)
-        self.frame = 0, 0, 0
-
-    def used(self, number, frame=(0, 0, 0), as_array=None):
-        """A vector for one step may be maps for another, and then is maps."""
-        self.last = max(self.last, number)
-        self.frame = tuple(map(max, self.frame, frame))
-        if as_array is not None and as_array.ndim > self.array.ndim:
-            self.array, self.shape = as_array, shape_of(as_array)
-
-    @property
-    def framed(self):
-        return any(self.frame[:2])
-
-    @property
-    def pitch(self):
-        """From row to row: odd, unless a row is all there is."""
-        return max(self.shape[2] + 2 * self.frame[1], self.frame[2]) | (self.shape[1] > 1)
-
-    @property
-    def size(self):
-        return rounded(self.shape[0] * (self.shape[1] + 2 * self.frame[0]) * self.pitch)
-
-    @property
-    def type(self):
-        return f"Near<{', '.join(map(str, (*self.shape, *self.frame[:2], self.pitch)))}>"
-
-
-def shape_of(a):
-    """(C, H, W) of a sample; a vector is so many maps of one pixel."""
-    return (*a.shape[:-1], 1, 1)[:3]
 
 
 def _is_array(a):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minicnn as mc
-from minicnn.compiled import cuda, graph, masks
+from minicnn.compiled import cuda, graph
 from minicnn.compiled.cuda import CudaForm, Launches
 from minicnn.compiled.graph import GraphSteps, graph_obstacle
 from minicnn.compiled.program import Program
@@ -200,25 +200,6 @@ def test_the_epoch_stops_when_asked(device, digits):
     with GraphSteps(net, mc.losses.CrossEntropyLoss(), sgd(net), digits, 4) as steps:
         assert len(list(steps.epoch(batches, RATES[:3], lambda: next(asked)))) == 1
         assert list(steps.epoch([], [])) == []
-
-
-@pytest.mark.parametrize("columns", [1, 2048])
-def test_masks_are_drawn_for_the_batches_that_come(device, digits, monkeypatch, columns):
-    """Batch by batch or for all at once; where an epoch stops, the layers have drawn for what came before."""
-    monkeypatch.setattr(masks, "COLUMNS", columns)
-    batches, states = list(mc.data.batch_indices(SAMPLES, 4, 0)), []
-    for stops in ((3,), (1, 2)):
-        net = dropping(backend=device)
-        with GraphSteps(net, mc.losses.MAPLoss(), sgd(net), digits, 4) as steps:
-            start = 0
-            for count in stops:
-                asked = iter(count * [False] + [True])
-                start += len(list(steps.epoch(batches[start:], RATES[start:3], asked.__next__)))
-        drawn = [layer.rng.random() for layer in net if type(layer) is mc.Dropout]
-        states.append({**net.state_dict(), "what they draw next": drawn})
-        assert start == 3
-    for name in states[0]:
-        np.testing.assert_array_equal(states[1][name], states[0][name], err_msg=name)
 
 
 def test_new_images_for_an_epoch(device, digits):

@@ -7,6 +7,7 @@ from trainings import digits
 
 import minicnn as mc
 from minicnn.compiled import masks
+from minicnn.compiled.graph import GraphSteps
 from minicnn.compiled.masks import Masks
 from minicnn.compiled.steps import Steps
 
@@ -51,7 +52,7 @@ def test_of_batches_that_did_not_come_nothing_is_drawn(backend):
     for layer, shape in zip(layers, SHAPES):
         made.of(layer, shape)
     made.draw(0, [4, 4, 4])
-    made.keep(1)
+    made.take_back(2)
     drawn(twins, [4])
     assert layers[0].rng.random() == twins[0].rng.random()
 
@@ -102,3 +103,24 @@ def test_where_a_loss_is_not_finite_the_layers_have_drawn_for_the_batches_before
         for layer, shape in zip((twin[0], twin[3], twin[6]), ((1, 28, 28), (2, 8, 8), (2, 6, 6))):
             layer.kept((*shape, 20))
     assert net[0].rng.random() == twin[0].rng.random()
+
+
+@pytest.mark.parametrize("columns", [1, 2048])
+def test_where_an_epoch_stops_on_a_device_the_layers_have_drawn_for_what_came(device, monkeypatch, columns):
+    """Batch by batch, or for all at once."""
+    monkeypatch.setattr(masks, "COLUMNS", columns)
+    train, rates, states = digits(11), [1e-3, 5e-4, 2e-3], []
+    batches = list(mc.data.batch_indices(11, 4, 0))
+    for stops in ((3,), (1, 2)):
+        net = dropping().to(device)
+        optimizer = mc.optim.SGD(net.parameters(), 1, momentum=0.9)
+        with GraphSteps(net, mc.losses.CrossEntropyLoss(), optimizer, train, 4) as steps:
+            start = 0
+            for count in stops:
+                asked = iter(count * [False] + [True])
+                start += len(list(steps.epoch(batches[start:], rates[start:], asked.__next__)))
+        drawn = [layer.rng.random() for layer in net if type(layer) is mc.Dropout]
+        states.append({**net.state_dict(), "what they draw next": drawn})
+        assert start == 3
+    for name in states[0]:
+        np.testing.assert_array_equal(states[1][name], states[0][name], err_msg=name)
