@@ -6,7 +6,8 @@ x (C, H, W, N), k (O, C, K, K), b (O,) -> y (O, H_out, W_out, N). Samples are in
 run of W_out·N numbers, and what weight (i, j) adds to it is the run of input row h + i, j·N numbers on. The loop over
 the run is the innermost but for the 25 products, whose sizes are constants: the compiler unrolls them, keeps a sum in
 a register for all 25, and computes 8 or 16 neighbours of the run at once. 16 samples go through at a time: then what
-is read again is still in the cache. `kernels/cpu/convolution.py` does one thing more, two rows at once.
+is read again is still in the cache. `kernels/cpu/convolution.py` does one thing more, two rows and two columns at a
+time.
 """
 
 import functools

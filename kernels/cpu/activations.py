@@ -8,7 +8,7 @@
 import functools
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 from minicnn.kernels.cpu.squash import squash
 
 
@@ -19,7 +19,7 @@ def sigmoid(real):
 
     @compiled
     def kernel(x, y):
-        full_width()
+        full_speed()
         for i in range(len(x)):
             y[i] = half + squash(x[i], half, half, exact)
 
@@ -33,7 +33,7 @@ def sigmoid_backward(real):
 
     @compiled
     def kernel(d, y, dx):
-        full_width()
+        full_speed()
         for i in range(len(y)):
             dx[i] = y[i] * (one - y[i]) * d[i]
 
@@ -47,7 +47,7 @@ def relu(real):
 
     @compiled
     def kernel(x, y):
-        full_width()
+        full_speed()
         for i in range(len(x)):
             y[i] = zero if x[i] < zero else x[i]  # NaN stays NaN
 
@@ -61,7 +61,7 @@ def relu_backward(real):
 
     @compiled
     def kernel(d, y, dx):
-        full_width()
+        full_speed()
         for i in range(len(y)):
             dx[i] = d[i] if y[i] > zero else zero
 
@@ -75,7 +75,7 @@ def leaky_relu(real, slope):
 
     @compiled
     def kernel(x, y):
-        full_width()
+        full_speed()
         for i in range(len(x)):
             y[i] = x[i] if x[i] > zero else slope * x[i]
 
@@ -89,7 +89,7 @@ def leaky_relu_backward(real, slope):
 
     @compiled
     def kernel(d, y, dx):
-        full_width()
+        full_speed()
         for i in range(len(y)):
             dx[i] = d[i] if y[i] > zero else slope * d[i]
 

@@ -9,13 +9,18 @@ row from the last to the first.
 
 What makes it fast. A row of d is read once, five neighbours at a time, and used for all KH rows of the sums that it
 reaches: 25 products for ten numbers loaded and five stored. No row of zeros above or below is ever multiplied. As in
-``convolution.py`` a row is one run of contiguous numbers, or, where that would be short, the whole plane.
+``convolution.py`` a row is one run of contiguous numbers, or, where that would be short, the whole plane, and a large
+kernel takes several passes.
 """
 
 import functools
 
 from minicnn.kernels.cpu.convolution import plane_at_once
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
+from minicnn.kernels.cpu.product import largest_divisor
+
+LONG = 90
+"""So many products the compiler still unrolls, in a loop's body."""
 
 
 @functools.cache
@@ -33,35 +38,37 @@ def convolution_input_gradient(real, x_shape, d_shape, size, stride, padding, sq
     length = (rows - 1) * line + row
     at1, at2, at3, at4 = (min(t, kw - 1) * samples for t in (1, 2, 3, 4))
     more1, more2, more3, more4 = (kw > t for t in (1, 2, 3, 4))
+    kernel_rows = largest_divisor(kh, max(1, LONG // kw))
     squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
     square, factor = A * A, S / A
 
     @compiled
     def kernel(d, weights, outputs, inputs, x, sums, dx):
-        full_width()
+        full_speed()
         for c in range(channels):
             for i in range(sums.shape[1]):
                 sums[c, i] = zero
         for p in range(len(outputs)):
-            k = weights[p]
-            for h in range(0, h_out, rows):
-                a, pixels = sums[inputs[p], h * sh * pitch :], d[outputs[p], h * line :]
-                for i in range(length):
-                    p0, p1, p2 = pixels[i], pixels[at1 + i], pixels[at2 + i]
-                    p3, p4 = pixels[at3 + i], pixels[at4 + i]
-                    for ky in range(kh):
-                        total = a[ky * pitch + i] + k[ky, last] * p0
-                        if more1:
-                            total += k[ky, last - 1] * p1
-                        if more2:
-                            total += k[ky, last - 2] * p2
-                        if more3:
-                            total += k[ky, last - 3] * p3
-                        if more4:
-                            total += k[ky, last - 4] * p4
-                        for t in range(5, kw):
-                            total += k[ky, last - t] * pixels[t * samples + i]
-                        a[ky * pitch + i] = total
+            for top in range(0, kh, kernel_rows):
+                k = weights[p, top:]
+                for h in range(0, h_out, rows):
+                    a, pixels = sums[inputs[p], (h * sh + top) * pitch :], d[outputs[p], h * line :]
+                    for i in range(length):
+                        p0, p1, p2 = pixels[i], pixels[at1 + i], pixels[at2 + i]
+                        p3, p4 = pixels[at3 + i], pixels[at4 + i]
+                        for ky in range(kernel_rows):
+                            total = a[ky * pitch + i] + k[ky, last] * p0
+                            if more1:
+                                total += k[ky, last - 1] * p1
+                            if more2:
+                                total += k[ky, last - 2] * p2
+                            if more3:
+                                total += k[ky, last - 3] * p3
+                            if more4:
+                                total += k[ky, last - 4] * p4
+                            for t in range(5, kw):
+                                total += k[ky, last - t] * pixels[t * samples + i]
+                            a[ky * pitch + i] = total
         for c in range(channels):
             for i in range(height):
                 s, made, out = sums[c, (i + ph) * pitch :], x[c, i * row :], dx[c, i * row :]

@@ -11,7 +11,7 @@ so that nothing but the pixels themselves goes to memory and back.
 import functools
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 
 
 @functools.cache
@@ -24,7 +24,7 @@ def resample(real):
 
     @functools.partial(compiled, fastmath=False)
     def kernel(images, row_scale, column_scale, dy, dx, shear, moved, result):
-        full_width()
+        full_speed()
         count, height, width = images.shape
         middle, centre, line = real((height - 1) / 2), real((width - 1) / 2), width + 3
         framed, columns = np.zeros((height + 3, line), real), np.empty(width, real)

@@ -6,7 +6,7 @@ Sample n of this part stands at position[0] + n of the epoch's order, and in the
 
 import functools
 
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 
 
 @functools.cache
@@ -16,7 +16,7 @@ def dropout(real, elements, samples, p):
 
     @compiled
     def kernel(x, kept, position, first, y):
-        full_width()
+        full_speed()
         start = position[0] - first[0]
         for e in range(elements):
             mask = kept[e, start:]
@@ -34,7 +34,7 @@ def dropout_backward(real, elements, samples, p, squashing):
 
     @compiled
     def kernel(d, kept, position, first, x, dx):
-        full_width()
+        full_speed()
         start = position[0] - first[0]
         for e in range(elements):
             mask = kept[e, start:]

@@ -7,7 +7,7 @@ Strides put zeros between the pixels; negative offsets cut the border off.
 
 import functools
 
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 
 
 @functools.cache
@@ -23,7 +23,7 @@ def frame(real, x_shape, framed_shape, corner, stride):
 
     @compiled
     def kernel(x, framed):
-        full_width()
+        full_speed()
         for c in range(maps):
             for h in range(h_first, h_end):
                 pixels, places = x[c, h * row + start :], framed[c, (top + h * sh) * framed_row + target :]

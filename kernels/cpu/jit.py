@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 import types
 from pathlib import Path
 
@@ -14,6 +15,9 @@ except ImportError:  # the loops stay ordinary Python
 
 FASTMATH = {"reassoc", "contract", "arcp", "nsz"}
 """Sums may be reordered and products fused, or no loop could be vectorised; NaN and infinity keep their meaning."""
+
+IN_ORDER = FASTMATH - {"reassoc"}
+"""As above, but a sum stays as it is written: for loops with several sums side by side, each in a register."""
 
 
 def _sources():
@@ -93,19 +97,48 @@ def inlined(function):
 
 
 def full_width():
-    """At the top of a kernel: use the processor's widest vectors, where LLVM would rather take half of them."""
+    """At the top of a function: use the processor's widest vectors, where LLVM would rather take half of them."""
+
+
+def full_speed():
+    """At the top of a kernel: ``full_width``, and no array that it writes to overlaps with another of its arrays.
+
+    That is C's ``restrict``. LLVM need not ask before every loop, and what is in a register may stay there.
+    """
 
 
 if numba is not None:
+    from llvmlite import ir
 
-    @intrinsic
-    def _prefer_512_bits(context):
-        def generate(context, builder, signature, arguments):
-            set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows fewer
-            return context.get_dummy_value()
+    def _said_to_llvm(of):
+        """A call that says something of the function it stands in."""
 
-        return numba.types.void(), generate
+        @intrinsic
+        def said(context):
+            def generate(context, builder, signature, arguments):
+                of(builder.function)
+                return context.get_dummy_value()
+
+            return numba.types.void(), generate
+
+        return said
+
+    def _wide(function):
+        set.add(function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows fewer
+
+    def _wide_and_apart(function):
+        _wide(function)
+        for argument in function.args:
+            is_data = re.fullmatch(r"arg\.\w+\.4", argument.name)  # the fifth of what Numba passes for an array
+            if is_data and isinstance(argument.type, ir.PointerType):
+                argument.add_attribute("noalias")
+
+    say_wide, say_wide_and_apart = map(_said_to_llvm, (_wide, _wide_and_apart))
 
     @overload(full_width, inline="always")
     def _full_width():
-        return lambda: _prefer_512_bits()
+        return lambda: say_wide()
+
+    @overload(full_speed, inline="always")
+    def _full_speed():
+        return lambda: say_wide_and_apart()

@@ -9,7 +9,7 @@ The samples are the innermost loop, the pixels of a window its body.
 
 import functools
 
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 
 
 @functools.cache
@@ -20,7 +20,7 @@ def max_pool(real, x_shape, y_shape, size, stride):
 
     @compiled
     def kernel(x, y, winner):
-        full_width()
+        full_speed()
         for c in range(maps):
             for h in range(h_out):
                 rows = x[c, h * sh * line :]
@@ -47,7 +47,7 @@ def max_pool_backward(real, x_shape, y_shape, size, stride):
 
     @compiled
     def kernel(d, winner, dx):
-        full_width()
+        full_speed()
         for c in range(maps):
             for i in range(height * line):
                 dx[c, i] = zero
@@ -74,7 +74,7 @@ def avg_pool(real, x_shape, y_shape, size, stride):
 
     @compiled
     def kernel(x, y):
-        full_width()
+        full_speed()
         for c in range(maps):
             for h in range(h_out):
                 rows = x[c, h * sh * line :]
@@ -98,7 +98,7 @@ def avg_pool_backward(real, x_shape, y_shape, size, stride):
 
     @compiled
     def kernel(d, dx):
-        full_width()
+        full_speed()
         for c in range(maps):
             for i in range(height * line):
                 dx[c, i] = zero

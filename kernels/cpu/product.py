@@ -13,26 +13,26 @@ copy of x. With one sample the loops run over k throughout.
 import functools
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 from minicnn.kernels.cpu.squash import squash
 
 MOST_TERMS = 8
 
 
-def terms_at_once(count):
-    """How many terms of a sum of ``count`` are taken at once: the largest divisor that is small enough."""
-    return max(terms for terms in range(1, MOST_TERMS + 1) if count % terms == 0)
+def largest_divisor(count, most):
+    """The largest divisor of ``count`` that is not above ``most``: so many of ``count`` things are taken at once."""
+    return max(divisor for divisor in range(1, most + 1) if count % divisor == 0)
 
 
 @functools.cache
 def dense(real, features, units, samples, squashing):
     """kernel(x, weights, bias, y): x (K·N,), weights (M, K), bias (M,), y (M, N)."""
-    step = terms_at_once(features)
+    step = largest_divisor(features, MOST_TERMS)
     squashed, (A, S), exact = squashing is not None, map(real, squashing or (1, 1)), real is np.float64
 
     @compiled
     def many(x, weights, bias, y):
-        full_width()
+        full_speed()
         for o in range(units):
             for n in range(samples):
                 y[o, n] = bias[o]
@@ -52,7 +52,7 @@ def dense(real, features, units, samples, squashing):
 
     @compiled
     def one(x, weights, bias, y):
-        full_width()
+        full_speed()
         for o in range(units):
             w, total = weights[o], bias[o]
             for k in range(features):
@@ -65,7 +65,7 @@ def dense(real, features, units, samples, squashing):
 @functools.cache
 def dense_input_gradient(real, features, units, samples, squashing):
     """kernel(d, weights, x, dx): d (M·N,), weights (M·K,), x and dx (K·N,)."""
-    step, zero = terms_at_once(units), real(0)
+    step, zero = largest_divisor(units, MOST_TERMS), real(0)
     # one loop for both cases: for each k over the samples, or, with one sample, over k
     blocks, length = (features, samples) if samples > 1 else (1, features)
     squashed, (A, S) = squashing is not None, map(real, squashing or (1, 1))
@@ -73,7 +73,7 @@ def dense_input_gradient(real, features, units, samples, squashing):
 
     @compiled
     def kernel(d, weights, x, dx):
-        full_width()
+        full_speed()
         for i in range(features * samples):
             dx[i] = zero
         for o in range(0, units, step):
@@ -101,7 +101,7 @@ def dense_weight_gradient(real, features, units, samples):
 
     @compiled
     def kernel(d, x, transposed, dweights, dbias):
-        full_width()
+        full_speed()
         for k in range(features):
             for n in range(samples):
                 transposed[n * features + k] = x[k * samples + n]

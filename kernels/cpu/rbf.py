@@ -13,18 +13,18 @@ over the samples with several terms of the sum in their body; what is done once 
 import functools
 import math
 
-from minicnn.kernels.cpu.jit import compiled, full_width
-from minicnn.kernels.cpu.product import terms_at_once
+from minicnn.kernels.cpu.jit import compiled, full_speed
+from minicnn.kernels.cpu.product import MOST_TERMS, largest_divisor
 
 
 @functools.cache
 def squared_distances(real, features, classes, samples):
     """kernel(x, prototypes, y): x (J·N,), prototypes (K, J), y (K, N)."""
-    step, zero = terms_at_once(features), real(0)
+    step, zero = largest_divisor(features, MOST_TERMS), real(0)
 
     @compiled
     def kernel(x, prototypes, y):
-        full_width()
+        full_speed()
         for i in range(classes):
             s = y[i]
             for n in range(samples):
@@ -49,7 +49,7 @@ def squared_distances_backward(real, features, classes, samples, squashing):
 
     @compiled
     def kernel(g, x, prototypes, dx):
-        full_width()
+        full_speed()
         for j in range(features):
             value, out, w = x[j], dx[j], prototypes[:, j]
             for n in range(samples):

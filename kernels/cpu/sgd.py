@@ -7,7 +7,7 @@
 
 import functools
 
-from minicnn.kernels.cpu.jit import compiled, full_width, helper
+from minicnn.kernels.cpu.jit import compiled, full_speed, helper
 
 BLOCK = 1024
 """Parameters whose rows stay in the first cache while they are added."""
@@ -21,7 +21,7 @@ def add_lanes(lanes, used, gradient, begin, end):
     leaves h, a power of two. So every second row, and the others, are sums that two processes can make apart, the same
     bits; every fourth row is one for four of them.
     """
-    full_width()
+    full_speed()
     for start in range(begin, end, BLOCK):
         out = gradient[start : min(start + BLOCK, end)]
         half, rows = 1, used
@@ -59,7 +59,7 @@ def sgd(real, has_rates, has_momentum, nesterov):
 
     @functools.partial(compiled, fastmath=False)
     def kernel(w, gradient, v, rates, settings):
-        full_width()
+        full_speed()
         lr, momentum, weight_decay = settings[0], settings[1], settings[2]
         for p in range(len(w)):
             g = gradient[p] + weight_decay * w[p]

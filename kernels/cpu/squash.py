@@ -9,7 +9,7 @@ import functools
 import math
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_width, inlined
+from minicnn.kernels.cpu.jit import compiled, full_speed, inlined
 
 END = np.float32(8)
 P = tuple(
@@ -45,7 +45,7 @@ def scaled_tanh(real, amplitude, slope):
 
     @compiled
     def kernel(x, y):
-        full_width()
+        full_speed()
         for i in range(len(x)):
             y[i] = squash(x[i], A, S, exact)
 
@@ -59,7 +59,7 @@ def scaled_tanh_backward(real, amplitude, slope):
 
     @compiled
     def kernel(d, y, dx):
-        full_width()
+        full_speed()
         for i in range(len(y)):
             dx[i] = factor * (square - y[i] * y[i]) * d[i]
 

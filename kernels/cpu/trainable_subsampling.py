@@ -11,7 +11,7 @@ The samples are the innermost loop; the pixels of a window are its body. A row o
 import functools
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_width
+from minicnn.kernels.cpu.jit import compiled, full_speed
 from minicnn.kernels.cpu.squash import squash
 
 
@@ -24,7 +24,7 @@ def subsampling(real, y_shape, size, squashing):
 
     @compiled
     def kernel(x, coefficient, bias, y):
-        full_width()
+        full_speed()
         for c in range(maps):
             factor, offset = coefficient[c], bias[c]
             for h in range(h_out):
@@ -54,7 +54,7 @@ def subsampling_backward(real, d_shape, size, squashing):
 
     @compiled
     def kernel(d, x, coefficient, dx, dcoefficient, dbias):
-        full_width()
+        full_speed()
         for c in range(maps):
             factor, products, sums = coefficient[c], zero, zero
             for h in range(h_out):

@@ -14,7 +14,8 @@ ALIGNMENT = 64
 class CpuForm(PlainForm):
     """A function for each primitive, which ``minicnn.compiled.primitives`` gives the meaning of.
 
-    Arrays must be C-contiguous, as ``array`` makes them. Raises ImportError without Numba.
+    Arrays must be C-contiguous, as ``array`` makes them, and those of a primitive must not overlap. Raises ImportError
+    without Numba.
     """
 
     def __init__(self, backend, dtype):
@@ -81,9 +82,8 @@ class CpuForm(PlainForm):
 
     def convolution_weight_gradient(self, d, x, window, connections, dweights, dbias):
         steps, x = self._padded(x, window.padding)
-        rows = 1
-        if self.kernels.convolution.plane_at_once(*d.shape[1:3], window.stride, d.shape[3]):
-            rows = d.shape[1]  # in one run, d in rows as long as those of x
+        plane = self.kernels.convolution.plane_at_once(*d.shape[1:3], window.stride, d.shape[3])
+        if plane:
             long = self.array((*d.shape[:2], *x.shape[2:]), d.dtype)
             steps.append(self._frame(d, long, (0, 0), (1, 1)))
             d = long
@@ -96,7 +96,7 @@ class CpuForm(PlainForm):
         outputs = np.array([[o for _, o, _ in couple] for couple in couples])
         inputs = np.array([couple[0][2] for couple in couples])
         dbias = self.array(len(d), d.dtype) if dbias is None else dbias
-        how = x.shape, d.shape, rows, window.size, window.stride
+        how = x.shape, d.shape, plane, window.size, window.stride
         call = self.call("weight_gradient.weight_gradient", *how)
         return [*steps, call(_planes(d), _planes(x), indices, outputs, inputs, dweights, dbias)]
 
@@ -180,7 +180,8 @@ class CpuForm(PlainForm):
 
     def sgd(self, values, gradient, velocities, rates, settings, nesterov):
         call = self.call("sgd.sgd", rates is not None, bool(settings[1]), nesterov)
-        return [call(values, gradient, velocities, values if rates is None else rates, settings)]
+        rates = self.array((0,), values.dtype) if rates is None else rates
+        return [call(values, gradient, velocities, rates, settings)]
 
 
 def _planes(a):

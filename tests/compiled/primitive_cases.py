@@ -53,6 +53,8 @@ CONVOLUTIONS = {
         maps=2, channels=1, height=4, width=3, samples=3, window=Window((2, 2), (1, 1), (3, 2))),
     "rows left over": dict(maps=3, channels=1, height=8, width=7, samples=2, window=Window((3, 3), (2, 2))),
     "wide kernel": dict(maps=3, channels=1, height=9, width=12, samples=3, window=Window((2, 11), (1, 1))),
+    "columns in pairs": dict(maps=3, channels=2, height=11, width=11, samples=16, window=Window((3, 2), (2, 3))),
+    "kernel in passes": dict(maps=2, channels=2, height=12, width=12, samples=16, window=Window((9, 7), (1, 1))),
     "one pixel": dict(maps=3, channels=4, height=1, width=1, samples=7, window=Window((1, 1), (1, 1))),
     "a group for each map": dict(maps=3, channels=3, height=6, width=5, samples=4, table=((0,), (1,), (2,)),
                                  window=Window((3, 2), (1, 1), (1, 1))),
