@@ -4,13 +4,13 @@
         each thread     for its lanes:  for the lane's parts:  the kernels of ``section``, forwards and backwards;
                         the lane's gradient and loss
         all threads     wait for each other
-        each thread     its stretch of the parameters:  gradient = the sum of the lanes'
+        each thread     for its parameters:  gradient = the sum of the lanes'; that of fully connected layers (``ends``)
         one thread      where several processes share the batch:  gradient = the sum of theirs (``meet``)
-        each thread     its stretch of the parameters:  the optimizer's step
+        each thread     for its parameters:  the optimizer's step
         all threads     wait for each other
 
 Which part is in which lane, and the pairs in which lanes are added, do not depend on the number of threads: equal seeds
-give equal bits. ``section`` and ``update`` are the kernels of a network and of its optimizer, which
+give equal bits. ``section``, ``ends`` and ``update`` are the kernels of a network and of its optimizer, which
 ``minicnn.compiled.loops`` puts in.
 """
 
@@ -21,12 +21,13 @@ from minicnn.kernels.cpu.callback import call
 from minicnn.kernels.cpu.jit import full_width
 from minicnn.kernels.cpu.sgd import add_lanes
 
-STRETCH = 64
-"""Stretches of the parameters begin at multiples of this, so that the same vector instruction meets the same ones."""
-
 
 def section(arrays):
     """The kernels that take one part of a batch through the network and back."""
+
+
+def ends(used, filled, arrays):
+    """The kernels that make gradients of what the parts have kept."""
 
 
 def update(values, gradient, velocities, rates, settings):
@@ -35,11 +36,13 @@ def update(values, gradient, velocities, rates, settings):
 
 def once(arrays):
     """The kernels of a section, by themselves."""
+    full_width()
     section(arrays)
 
 
 def predict(thread, threads, samples, every, position, said, arrays):
     """What the network says of every image: the columns of every (outputs, N), from said (outputs, samples)."""
+    full_width()
     count = every.shape[1]
     for part in range(thread, -(-count // samples), threads):
         start = part * samples
@@ -51,24 +54,24 @@ def predict(thread, threads, samples, every, position, said, arrays):
                 every[i, start + n] = said[i, n]
 
 
-def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parameters, barrier, arrays):
+def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parameters, barrier, arrays, late):
     """Batches first to last - 1 -> the batch it ended before: a loss that is not finite ends it, without a step.
 
     ranks: (the first lane of this process, one of those that share the batches, how many they are, ``meet``: the
     address of a function that adds up what they have, all of gradient and results, or 0 where this is the only one).
     mean: whether the loss is a mean over the batch. batches: (where each begins in the order of samples, its size, its
     learning rate, its loss, its errors), the last two to be filled. own, of this thread: (position, scale, result,
-    gradient, settings). lanes: (samples of a part, how many lanes all processes have, gradients (lanes of this one, P),
-    results (all lanes, 2)). parameters: (values, gradient, velocities, rates), vectors of P.
+    gradient, settings, added, updated), the last two (begin, end) of the parameters it adds up and of all it updates.
+    lanes: (samples of a part, how many lanes all processes have, gradients (lanes of this one, P), results (all lanes,
+    2), how many parts each of this one's lanes has had, (begin, end) of the parameters that have gradients a lane).
+    parameters: (values, gradient, velocities, rates), vectors of P. arrays, late: those of ``section`` and ``ends``.
     """
     full_width()
     starts, sizes, learning_rates, losses, errors = batches
-    position, scale, result, mine, settings = own
-    samples, most, gradients, results = lanes
+    position, scale, result, mine, settings, added, updated = own
+    samples, most, gradients, results, filled, stretches = lanes
     own_first, processes, meet = ranks
     values, gradient, velocities, rates = parameters
-    share = -(-len(values) // (threads * STRETCH)) * STRETCH
-    begin, end = min(thread * share, len(values)), min((thread + 1) * share, len(values))
     for step in range(first, last):
         count = sizes[step]
         parts = -(-count // samples)
@@ -76,22 +79,30 @@ def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parame
         if mean:
             scale[0] = 1 / count
         for lane in range(own_first + processes * thread, used, processes * threads):
-            for p in range(len(mine)):
-                mine[p] = 0
+            row = lane // processes
+            for s in range(len(stretches)):
+                for p in range(stretches[s, 0], stretches[s, 1]):
+                    mine[p] = 0
             loss, wrong = 0.0, 0.0
+            filled[row] = 0
             for part in range(lane, parts, most):
                 position[0] = starts[step] + part * samples
                 position[1] = min(samples, count - part * samples)
+                position[2], position[3] = row, filled[row]
                 section(arrays)
+                filled[row] += 1
                 loss += result[0]
                 wrong += result[1]
-            row = gradients[lane // processes]
-            for p in range(len(mine)):
-                row[p] = mine[p]
+            for s in range(len(stretches)):
+                for p in range(stretches[s, 0], stretches[s, 1]):
+                    gradients[row, p] = mine[p]
             results[lane, 0], results[lane, 1] = loss, wrong
         if not wait(barrier, threads):
             return step
-        add_lanes(gradients, max(0, used - own_first + processes - 1) // processes, gradient, begin, end)
+        here = max(0, used - own_first + processes - 1) // processes
+        for s in range(len(added)):
+            add_lanes(gradients, here, gradient, added[s, 0], added[s, 1])
+        ends(here, filled, late)
         if meet != 0:
             if not wait(barrier, threads):
                 return step
@@ -108,7 +119,9 @@ def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parame
         if not math.isfinite(loss):
             return step + 1
         settings[0] = learning_rates[step]
-        update(values[begin:end], gradient[begin:end], velocities[begin:end], rates[begin:end], settings)
+        for s in range(len(updated)):
+            begin, end = updated[s, 0], updated[s, 1]
+            update(values[begin:end], gradient[begin:end], velocities[begin:end], rates[begin:end], settings)
         if not wait(barrier, threads):
             return step
     return last

@@ -9,6 +9,7 @@ import numpy as np
 from minicnn.compiled import loops
 from minicnn.compiled.cpu import CpuForm
 from minicnn.compiled.lanes import first_lane, lane_count
+from minicnn.compiled.late import LateForm, LateGradients
 from minicnn.compiled.masks import Masks
 from minicnn.compiled.program import Program
 from minicnn.optim import StochasticDiagonalLM
@@ -31,32 +32,37 @@ class Epoch:
     def __init__(self, network, loss, optimizer, images, labels, samples, most, team, threads, communicator):
         self.network, self.loss, self.optimizer, self.team = network, loss, optimizer, team
         self.most, dtype, grads = most, network.dtype, network.vector.grads
-        lanes = lane_count(math.ceil(most / samples), communicator.size)
+        parts = math.ceil(most / samples)
+        lanes = lane_count(parts, communicator.size)
         first = first_lane(communicator)
         own = np.arange(first, lanes, communicator.size)
         self.threads = min(threads, len(own))
         self.order = np.zeros(max(len(labels), most), np.int64)
         self.barrier = np.zeros(3, np.int64)
-        self.lanes = samples, lanes, np.zeros((len(own), grads.size), dtype), np.zeros((lanes, 2))
         self.communicator, self.failure, self.others = communicator, None, np.setdiff1d(np.arange(lanes), own)
         self.meeting = ctypes.CFUNCTYPE(ctypes.c_int64)(self._meet)  # kept: compiled code has only its address
         meet = ctypes.cast(self.meeting, ctypes.c_void_p).value if communicator.size > 1 else 0
         self.ranks = first, communicator.size, meet
         self.has_rates = type(optimizer) is StochasticDiagonalLM
-        rates = np.zeros_like(grads) if self.has_rates else network.vector.values
+        rates = np.zeros(grads.size if self.has_rates else 0, dtype)
         self.parameters = network.vector.values, grads, optimizer.velocity[0], rates
-        self.own, self.arrays, self.masks = [], [], Masks(network.backend, most)
-        for _ in range(self.threads):
-            form = CpuForm(network.backend, dtype)
-            position, scale, result, mine = np.zeros(2, np.int64), np.ones(1, dtype), np.zeros(2), np.zeros_like(grads)
+        self.own, self.arrays, self.late, self.masks = [], [], [], Masks(network.backend, most)
+        late = LateGradients(grads, len(own), math.ceil(parts / lanes))
+        for thread in range(self.threads):
+            position, scale, result, mine = np.zeros(4, np.int64), np.ones(1, dtype), np.zeros(2), np.zeros_like(grads)
+            form = LateForm(network.backend, dtype, late, position, mine)
             settings = np.array([0, optimizer.momentum, optimizer.weight_decay], dtype)
             how = images, labels, self.order, position, loss, mine, scale, result
             calls = Program(network, form, samples, *how, self.masks, bind=False).sections[0]
-            self.own.append((position, scale, result, mine, settings))
+            ends, *stretches = late.share(form, thread, self.threads)
+            self.own.append((position, scale, result, mine, settings, *stretches))
             self.arrays.append(tuple(call.arrays for call in calls))
+            self.late.append(tuple(call.arrays for call in ends))
+        gradients, filled = np.zeros((len(own), grads.size), dtype), np.zeros(len(own), np.int64)
+        self.lanes = samples, lanes, gradients, np.zeros((lanes, 2)), filled, late.others()
         how = rates if self.has_rates else None, settings, optimizer.nesterov
         (update,) = form.prepare("sgd", *self.parameters[:3], *how)
-        function = loops.around("epoch", calls, update)
+        function = loops.around("epoch", calls, ends, update)
         self.function = loops.compiled(function, self._arguments(0, 0, 0, self._tables([], [])))
 
     def run(self, batches, rates, stopped):
@@ -146,7 +152,7 @@ class Epoch:
     def _arguments(self, thread, first, last, tables):
         mean, own, arrays = self.loss.reduction == "mean", self.own[thread], self.arrays[thread]
         how = thread, self.threads, self.ranks, first, last, mean
-        return *how, tables, own, self.lanes, self.parameters, self.barrier, arrays
+        return *how, tables, own, self.lanes, self.parameters, self.barrier, arrays, self.late[thread]
 
 
 class Prediction:

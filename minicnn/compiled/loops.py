@@ -47,21 +47,28 @@ def sequence(calls):
     return partial(compiled(around("once", calls), [arrays]), arrays)
 
 
-def around(name, calls, update=None):
-    """The function of kernels/cpu/epoch.py around the kernels of these calls and that of the Call ``update``."""
-    return _around(name, tuple(call.maker for call in calls), update and update.maker)
+def around(name, section, ends=(), update=None):
+    """The function of kernels/cpu/epoch.py around the kernels of these Calls, two lists and one."""
+    lists = (tuple(call.maker for call in calls) for calls in (section, ends))
+    return _around(name, *lists, update and update.maker)
 
 
 @cache
-def _around(name, makers, update):
-    digest = hashlib.sha256(repr((makers, update)).encode()).hexdigest()[:16]
-    text = ["def section(arrays):", *(f"    k{i}(*arrays[{i}])" for i in range(len(makers)))]
-    namespace = {f"k{i}": kernels().jit.part_of_another(_kernel(*maker)) for i, maker in enumerate(makers)}
-    exec("\n".join(text), namespace)
-    functions = {"section": kernels().jit.compiled(namespace["section"], cache=False, inline="always")}
+def _around(name, section, ends, update):
+    digest = hashlib.sha256(repr((section, ends, update)).encode()).hexdigest()[:16]
+    functions = {"section": _one_by_one("section", "", section)}
     if update is not None:
+        functions["ends"] = _one_by_one("ends", "used, filled, ", ends)
         functions["update"] = kernels().jit.part_of_another(_kernel(*update))
     return kernels().jit.specialised(getattr(kernels().epoch, name), digest, **functions)
+
+
+def _one_by_one(name, before, makers):
+    """name(before, arrays) of kernels/cpu/epoch.py: the kernels in order, each over its own of the arrays."""
+    calls = [f"    k{i}({before}*arrays[{i}])" for i in range(len(makers))]
+    namespace = {f"k{i}": kernels().jit.part_of_another(_kernel(*maker)) for i, maker in enumerate(makers)}
+    exec("\n".join([f"def {name}({before}arrays):", *calls, "    return"]), namespace)
+    return kernels().jit.compiled(namespace[name], cache=False, inline="always")
 
 
 def _kernel(name, real, constants):

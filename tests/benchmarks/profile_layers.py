@@ -1,8 +1,9 @@
 """Where a training step of LeNet-5 spends its time: microseconds an image by primitive, on one thread.
 
 Each primitive of the compiled step is run by itself, over the arrays of a real step. Beside it stands how fast its
-multiplications and additions come, and this machine's own matrix products, the fastest there is. Last the whole step,
-which also adds up the parts' gradients and updates the weights. Needs Numba.
+multiplications and additions come, and this machine's own matrix products, the fastest there is. The gradients of C5's
+and F6's weights are made at the end of the step. Last the whole step, which also adds up the parts' other gradients and
+updates the weights. Needs Numba.
 
     python tests/benchmarks/profile_layers.py --picture tests/benchmarks/results/profile_layers.png
 """
@@ -10,7 +11,9 @@ which also adds up the parts' gradients and updates the weights. Needs Numba.
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +21,8 @@ from threadpoolctl import threadpool_limits
 
 import minicnn as mc
 from minicnn.compiled import loops
-from minicnn.compiled.cpu import CpuForm
 from minicnn.compiled.forms import part_size
+from minicnn.compiled.late import LateForm, LateGradients
 from minicnn.compiled.program import Program
 from minicnn.compiled.steps import Steps
 
@@ -29,7 +32,8 @@ REPEATED = 8
 TITLES = {
     "convolution": "convolution, squashing", "convolution_weight_gradient": "weight gradient",
     "convolution_input_gradient": "input gradient", "dense": "matrix product, squashing",
-    "dense_weight_gradient": "weight gradient", "dense_input_gradient": "input gradient",
+    "dense_weight_gradient": "its factors are kept", "dense_input_gradient": "input gradient",
+    "dense_gradient": "weight gradient",
     "subsampling": "subsampling, squashing", "subsampling_backward": "all its gradients",
     "gather": "the bytes become pixels", "rbf_criterion": "distances, loss, their gradients",
 }  # fmt: skip
@@ -37,11 +41,13 @@ TITLES = {
 
 @dataclass
 class Line:
-    """A primitive of the step. products: multiplications and additions an image, 0 where there are hardly any."""
+    """A primitive of the step. run: computes it for so many images; products: multiplications and additions of an
+    image, 0 where there are hardly any."""
 
     layer: str
     primitive: str
-    calls: list
+    run: Callable
+    images: int
     products: int
     microseconds: float = 0.0
 
@@ -59,7 +65,7 @@ class Line:
         return self.products / (1e-6 * self.microseconds) if self.products else None
 
 
-class Watched(CpuForm):
+class Watched(LateForm):
     """The CPU's form, which also keeps what it has prepared: (primitive, its arguments, its calls)."""
 
     def __init__(self, *how):
@@ -73,20 +79,32 @@ class Watched(CpuForm):
 
 
 def lines_of_a_step(net, loss, digits):
-    """-> ([Line in the order of a step], samples of a part)."""
-    samples, form, gradient = part_size(net, BATCH), Watched(net.backend, net.dtype), np.zeros_like(net.vector.grads)
-    position, scale, result = np.array([0, samples]), np.full(1, 1 / BATCH, net.dtype), np.zeros(2)
+    """[Line in the order of a step]."""
+    samples, gradient = part_size(net, BATCH), np.zeros_like(net.vector.grads)
+    lanes, position = -(-BATCH // samples), np.array([0, samples, 0, 0])
+    late = LateGradients(np.zeros_like(gradient), lanes, 1)
+    form = Watched(net.backend, net.dtype, late, position, gradient)
+    scale, result = np.full(1, 1 / BATCH, net.dtype), np.zeros(2)
     data = digits.images, digits.labels, np.arange(samples), position
     Program(net, form, samples, *data, loss, gradient, scale, result, bind=False)
     owned = [(p.name.partition(".")[0], p.value) for p in net.parameters()]
     stretches = np.split(gradient, np.cumsum([p.size for p in net.parameters()])[:-1])
     owned += [(layer, stretch) for (layer, _), stretch in zip(list(owned), stretches)]
+
+    def owner(arrays):
+        return next((layer for layer, own in owned if any(np.shares_memory(a, own) for a in arrays)), "")
+
     lines = []
     for primitive, arguments, calls in form.prepared:
-        arrays = [a for a in arguments if isinstance(a, np.ndarray)]
-        owners = (layer for layer, own in owned if any(np.shares_memory(a, own) for a in arrays))
-        lines.append(Line(next(owners, ""), primitive, calls, products_of(primitive, arguments) / samples))
-    return lines, samples
+        layer = owner([a for a in arguments if isinstance(a, np.ndarray)])
+        run, products = loops.sequence(calls * REPEATED), products_of(primitive, arguments) / samples
+        lines.append(Line(layer, primitive, run, REPEATED * samples, products))
+    for layer, call in zip(late.layers.values(), late.share(form, 0, 1)[0]):
+        arguments = lanes, np.ones(lanes, np.int64), *call.arrays
+        run = partial(loops.compiled(loops._kernel(*call.maker), arguments), *arguments)
+        name = owner([gradient[slice(*layer.weights)]])
+        lines.append(Line(name, "dense_gradient", run, BATCH, 2 * layer.units * layer.features))
+    return lines
 
 
 def products_of(primitive, arguments):
@@ -100,8 +118,6 @@ def products_of(primitive, arguments):
         return 2 * np.prod(shapes[1]) * shapes[0][-1]
     if primitive == "dense_input_gradient":  # d, weights, ...
         return 2 * np.prod(shapes[1]) * shapes[0][-1]
-    if primitive == "dense_weight_gradient":  # d, x, ...
-        return 2 * shapes[0][0] * np.prod(shapes[1])
     return 0
 
 
@@ -161,12 +177,11 @@ def main():
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the times there (PNG)")
     args = parser.parse_args()
     net, loss, digits = mc.models.lenet5(rng=0), mc.losses.MAPLoss(), mc.data.load_sample()[0]
-    lines, samples = lines_of_a_step(net, loss, digits)
+    lines = lines_of_a_step(net, loss, digits)
     with threadpool_limits(1):
         products = matrix_product_speed()
         for line in lines:
-            run = loops.sequence(line.calls * REPEATED)
-            line.microseconds = microseconds(run, args.rounds) / (REPEATED * samples)
+            line.microseconds = microseconds(line.run, args.rounds) / line.images
         whole = whole_step(net, loss, digits, max(3, args.rounds // 10))
     print(f"{'layer':7}{'primitive':30}{'µs an image':>12}{'GFLOP/s':>10}{'of products':>13}")
     for line in lines:

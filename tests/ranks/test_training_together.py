@@ -74,13 +74,18 @@ def case(request):
     return LOOPS[request.param]
 
 
+def tested_by_blas(records):
+    """The records, with losses on so few test images as BLAS rounds them, by how many each rank gives it at once."""
+    return [record | {"test_loss": pytest.approx(record["test_loss"], rel=1e-6)} for record in records]
+
+
 def assert_same_bits(case, ranks):
     ((state, records),) = on_ranks(1, lambda communicator: train(*case))  # in a thread, as theirs: BLAS looks at that
     for got, history in on_ranks(ranks, lambda communicator: train(*case, communicator)):
         assert list(got) == list(state)
         for name in state:
             np.testing.assert_array_equal(got[name], state[name], err_msg=name)
-        assert history == records
+        assert history == tested_by_blas(records)
 
 
 def assert_close(case, ranks):
@@ -143,4 +148,4 @@ def test_another_number_of_ranks_goes_on(tmp_path):
     for got, history in on_ranks(4, go_on):
         for name in state:
             np.testing.assert_array_equal(got[name], state[name], err_msg=name)
-        assert history == records
+        assert history == tested_by_blas(records)
