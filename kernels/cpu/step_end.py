@@ -17,7 +17,7 @@ from minicnn.kernels.cpu.sgd import add_lanes
 
 
 @functools.cache
-def keep(real, features, units, samples):
+def keep(real, samples):
     """kernel(d, x, place, kept_d, kept_x): d (M·N,), x (K·N,); kept_d (lanes, parts, M·N), kept_x (lanes, parts, N·K).
 
     place[2] is the part's lane, place[3] which of the lane's parts it is.
@@ -27,7 +27,8 @@ def keep(real, features, units, samples):
     def kernel(d, x, place, kept_d, kept_x):
         full_speed()
         errors, seen = kept_d[place[2], place[3]], kept_x[place[2], place[3]]
-        for i in range(units * samples):
+        features = len(x) // samples
+        for i in range(len(d)):
             errors[i] = d[i]
         for k in range(features):
             for n in range(samples):
@@ -37,7 +38,7 @@ def keep(real, features, units, samples):
 
 
 @functools.cache
-def dense_gradient(real, features, units, samples):
+def dense_gradient(real, samples):
     """kernel(used, filled, rows, kept_d, kept_x, sums, totals, dweights, dbias): rows first to last - 1, (first, last)
     = rows, of dweights (M, K) and dbias (M,).
 
@@ -48,7 +49,7 @@ def dense_gradient(real, features, units, samples):
     @functools.partial(compiled, fastmath=IN_ORDER)
     def kernel(used, filled, rows, kept_d, kept_x, sums, totals, dweights, dbias):
         full_speed()
-        first, last = rows[0], rows[1]
+        first, last, features = rows[0], rows[1], dweights.shape[1]
         for o in range(first, last, 2):
             below = min(o + 1, last - 1)  # the last of an odd number twice
             for lane in range(used):

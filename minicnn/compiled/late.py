@@ -68,7 +68,7 @@ class LateGradients:
             totals = form.array((self.lanes, layer.units), self.gradient.dtype)
             dweights = self.gradient[slice(*layer.weights)].reshape(shape)
             dbias = self.gradient[slice(*layer.bias)] if layer.bias else form.array(layer.units, self.gradient.dtype)
-            call = form.call("step_end.dense_gradient", layer.features, layer.units, layer.samples)
+            call = form.call("step_end.dense_gradient", layer.samples)
             calls.append(call(np.array(rows), layer.errors, layer.inputs, sums, totals, dweights, dbias))
         for begin, end in self.others():
             share = -(-(end - begin) // threads)
@@ -86,7 +86,7 @@ class LateForm(CpuForm):
     def dense_weight_gradient(self, d, x, dweights, dbias):
         stretches = (None if a is None else self._stretch(a) for a in (dweights, dbias))
         layer = self.late.layer(self, d, x, *stretches)
-        call = self.call("step_end.keep", layer.features, layer.units, layer.samples)
+        call = self.call("step_end.keep", layer.samples)
         return [call(d.reshape(-1), x.reshape(-1), self.position, layer.errors, layer.inputs)]
 
     def _stretch(self, a):
