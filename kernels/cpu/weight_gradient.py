@@ -17,6 +17,7 @@ from minicnn.kernels.cpu.jit import compiled, full_speed
 from minicnn.kernels.cpu.product import largest_divisor
 
 MOST_ROWS = 5
+"""So many rows are taken at once where they divide the rows of outputs; of more the compiler unrolls too much."""
 
 
 @functools.cache
