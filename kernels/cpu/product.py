@@ -13,7 +13,7 @@ copy of x. With one sample the loops run over k throughout.
 import functools
 
 import numpy as np
-from minicnn.kernels.cpu.jit import compiled, full_speed
+from minicnn.kernels.cpu.jit import IN_ORDER, compiled, full_speed
 from minicnn.kernels.cpu.squash import squash
 
 MOST_TERMS = 8
@@ -97,9 +97,12 @@ def dense_input_gradient(real, features, units, samples, squashing):
 
 @functools.cache
 def dense_weight_gradient(real, features, units, samples):
-    """kernel(d, x, transposed, dweights, dbias): d (M, N), x (K·N,); transposed, workspace (N·K,)."""
+    """kernel(d, x, transposed, dweights, dbias): d (M, N), x (K·N,); transposed, workspace (N·K,).
 
-    @compiled
+    Sums are in the order of ``step_end.py``, which makes the same gradients for a batch: the same bits.
+    """
+
+    @functools.partial(compiled, fastmath=IN_ORDER)
     def kernel(d, x, transposed, dweights, dbias):
         full_speed()
         for k in range(features):

@@ -6,11 +6,12 @@ from primitive_cases import Draw
 from quick import rest_slow
 
 import minicnn as mc
-from minicnn.compiled import loops, primitives
+from minicnn.compiled import loops
+from minicnn.compiled.cpu import CpuForm
+from minicnn.compiled.late import LateForm, LateGradients
+from minicnn.compiled.plain import PlainForm
 
 pytest.importorskip("numba")
-
-from minicnn.compiled.late import LateForm, LateGradients
 
 FILLED = {"a part a lane": (1, 1, 1, 1), "one lane": (3,), "some lanes have more": (2, 2, 1), "no lanes": ()}
 LAYERS = {  # [(units, features, with a bias), ...]
@@ -55,17 +56,17 @@ def made_late(dtype, layers, samples, filled, threads, parts):
     return results, updated
 
 
-def made_in_parts(dtype, layers, samples, filled, parts):
-    """The same by the primitives: every lane adds up its parts, then the lanes are added."""
-    backend, results = mc.backend.get("numpy"), []
+def made_in_parts(form, dtype, layers, filled, parts):
+    """The same by the primitives of a form: every lane adds up its parts, then the lanes are added."""
+    form, results = form(mc.backend.get("numpy"), dtype), []
     for number, (units, features, bias) in enumerate(layers):
         rows = np.zeros((max(1, len(filled)), units * features + units), dtype)
         for lane, row in enumerate(rows[: len(filled)]):
             for d, x in parts[number][lane]:
                 dweights, dbias = row[: units * features].reshape(units, features), row[units * features :]
-                primitives.dense_weight_gradient(backend, d, x, dweights, dbias)
+                form.sequence(form.prepare("dense_weight_gradient", d, x, dweights, dbias))()
         total = np.zeros(rows.shape[1], dtype)
-        primitives.gradient_sum(backend, rows, total)
+        form.sequence(form.prepare("gradient_sum", rows, total))()
         results += [total[: units * features].reshape(units, features), total[units * features :] if bias else None]
     return results
 
@@ -74,18 +75,20 @@ def made_in_parts(dtype, layers, samples, filled, parts):
 @pytest.mark.parametrize("samples", rest_slow([16, 1, 5]))
 @pytest.mark.parametrize("filled", FILLED.values(), ids=FILLED)
 @pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
-def test_they_are_the_sums_of_the_lanes_with_the_same_bits_for_any_threads(dtype, samples, filled, layers):
+def test_they_are_the_sums_of_the_lanes_and_have_their_bits_for_any_threads(dtype, samples, filled, layers):
     draw = Draw(0, dtype)
     parts = [
         [[(draw(units, samples), draw(features, samples)) for _ in range(count)] for count in filled]
         for units, features, _ in layers
     ]
-    expected = made_in_parts(dtype, layers, samples, filled, parts)
+    expected = made_in_parts(PlainForm, dtype, layers, filled, parts)
+    in_parts = made_in_parts(CpuForm, dtype, layers, filled, parts)
     alone, updated = made_late(dtype, layers, samples, filled, 1, parts)
     assert np.all(updated == 1)
-    for a, b in zip(alone, expected):
+    for a, b, bits in zip(alone, expected, in_parts):
         assert (a is None) == (b is None)
         if a is not None:
+            assert np.array_equal(a, bits)
             tolerance = 20 * np.finfo(dtype).eps * max(1, samples * sum(filled))
             np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
     for threads in (2, 3, 9):
