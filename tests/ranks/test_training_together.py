@@ -74,7 +74,7 @@ def case(request):
     return LOOPS[request.param]
 
 
-def tested_by_blas(records):
+def as_blas_rounds(records):
     """The records, with losses on so few test images as BLAS rounds them, by how many each rank gives it at once."""
     return [record | {"test_loss": pytest.approx(record["test_loss"], rel=1e-6)} for record in records]
 
@@ -85,7 +85,7 @@ def assert_same_bits(case, ranks):
         assert list(got) == list(state)
         for name in state:
             np.testing.assert_array_equal(got[name], state[name], err_msg=name)
-        assert history == tested_by_blas(records)
+        assert history == as_blas_rounds(records)
 
 
 def assert_close(case, ranks):
@@ -148,4 +148,4 @@ def test_another_number_of_ranks_goes_on(tmp_path):
     for got, history in on_ranks(4, go_on):
         for name in state:
             np.testing.assert_array_equal(got[name], state[name], err_msg=name)
-        assert history == tested_by_blas(records)
+        assert history == as_blas_rounds(records)
