@@ -133,12 +133,12 @@ if numba is not None:
             if is_data and isinstance(argument.type, ir.PointerType):
                 argument.add_attribute("noalias")
 
-    say_wide, say_wide_and_apart = map(_said_to_llvm, (_wide, _wide_and_apart))
+    _say_wide, _say_wide_and_apart = map(_said_to_llvm, (_wide, _wide_and_apart))
 
     @overload(full_width, inline="always")
     def _full_width():
-        return lambda: say_wide()
+        return lambda: _say_wide()
 
     @overload(full_speed, inline="always")
     def _full_speed():
-        return lambda: say_wide_and_apart()
+        return lambda: _say_wide_and_apart()

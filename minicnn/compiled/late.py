@@ -69,7 +69,7 @@ class LateGradients:
             dweights = self.gradient[slice(*layer.weights)].reshape(shape)
             dbias = self.gradient[slice(*layer.bias)] if layer.bias else form.array(layer.units, self.gradient.dtype)
             call = form.call("step_end.dense_gradient", layer.samples)
-            calls.append(call(np.array(rows), layer.errors, layer.inputs, sums, totals, dweights, dbias))
+            calls.append(call(np.array(rows, np.int64), layer.errors, layer.inputs, sums, totals, dweights, dbias))
         for begin, end in self.others():
             share = -(-(end - begin) // threads)
             added.append((min(begin + thread * share, end), min(begin + (thread + 1) * share, end)))

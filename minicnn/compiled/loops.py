@@ -137,5 +137,5 @@ def _compiled_anew(function, signature):
 @cache
 def _tell_once():
     log.warning(
-        "minicnn compiles its loops for this processor: ten to twenty seconds, only the first time"
+        "minicnn compiles its loops for this processor: some twenty seconds, only the first time"
     )
