@@ -59,79 +59,38 @@ def wait(barrier, threads):
 
 if numba is not None:
     from llvmlite import ir
+    from minicnn.kernels.cpu.jit import in_llvm
     from numba.core import cgutils
-    from numba.extending import intrinsic, overload
 
-    def _address(context, builder, array_type, array, index):
-        data = context.make_array(array_type)(context, builder, array).data
-        return cgutils.gep_inbounds(builder, data, index)
+    BARRIER, INT64, INT32 = numba.int64[::1], ir.IntType(64), ir.IntType(32)
 
-    @intrinsic
-    def _arrive(context, barrier):
-        def generate(context, builder, signature, arguments):
-            address = _address(context, builder, signature.args[0], arguments[0], ir.Constant(ir.IntType(64), 0))
-            return builder.atomic_rmw("add", address, ir.Constant(ir.IntType(64), 1), "seq_cst")
+    def _address(context, builder, barrier, index):
+        return cgutils.gep_inbounds(builder, context.make_array(BARRIER)(context, builder, barrier).data, index)
 
-        return numba.types.int64(barrier), generate
+    @in_llvm(arrive, numba.int64, BARRIER)
+    def _arrive(context, builder, signature, arguments):
+        address = _address(context, builder, arguments[0], INT64(0))
+        return builder.atomic_rmw("add", address, INT64(1), "seq_cst")
 
-    @intrinsic
-    def _look(context, barrier, index):
-        def generate(context, builder, signature, arguments):
-            return builder.load_atomic(_address(context, builder, signature.args[0], *arguments), "seq_cst", 8)
+    @in_llvm(look, numba.int64, BARRIER, numba.int64)
+    def _look(context, builder, signature, arguments):
+        return builder.load_atomic(_address(context, builder, *arguments), "seq_cst", 8)
 
-        return numba.types.int64(barrier, numba.types.int64), generate
+    @in_llvm(put, numba.void, BARRIER, numba.int64, numba.int64)
+    def _put(context, builder, signature, arguments):
+        builder.store_atomic(arguments[2], _address(context, builder, *arguments[:2]), "seq_cst", 8)
+        return context.get_dummy_value()
 
-    @intrinsic
-    def _put(context, barrier, index, value):
-        def generate(context, builder, signature, arguments):
-            address = _address(context, builder, signature.args[0], *arguments[:2])
-            builder.store_atomic(arguments[2], address, "seq_cst", 8)
-            return context.get_dummy_value()
+    def _on_posix(context, builder, name, *arguments):
+        if os.name == "posix":
+            kind = ir.FunctionType(INT32, [argument.type for argument in arguments])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+        return context.get_dummy_value()
 
-        return numba.types.void(barrier, numba.types.int64, numba.types.int64), generate
+    @in_llvm(offer_core, numba.void)
+    def _offer_core(context, builder, signature, arguments):
+        return _on_posix(context, builder, "sched_yield")
 
-    # functions with names of their own: Numba links by name
-    @overload(arrive)
-    def _arrive_for_all(barrier):
-        def arrived(barrier):
-            return _arrive(barrier)
-
-        return arrived
-
-    @overload(look)
-    def _look_for_all(barrier, index):
-        def looked(barrier, index):
-            return _look(barrier, index)
-
-        return looked
-
-    @overload(put)
-    def _put_for_all(barrier, index, value):
-        def was_put(barrier, index, value):
-            _put(barrier, index, value)
-
-        return was_put
-
-    on_posix = os.name == "posix"
-    _sched_yield = numba.types.ExternalFunction("sched_yield", numba.types.int32())
-    _usleep = numba.types.ExternalFunction("usleep", numba.types.int32(numba.types.uint32))
-
-    @overload(offer_core)
-    def _offer_core():
-        def offered():
-            _sched_yield()
-
-        def kept():
-            pass
-
-        return offered if on_posix else kept
-
-    @overload(nap)
-    def _nap():
-        def napped():
-            _usleep(50)
-
-        def awake():
-            pass
-
-        return napped if on_posix else awake
+    @in_llvm(nap, numba.void)
+    def _nap(context, builder, signature, arguments):
+        return _on_posix(context, builder, "usleep", INT32(50))

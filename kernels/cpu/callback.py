@@ -12,19 +12,9 @@ def call(address):
 
 if numba is not None:
     from llvmlite import ir
-    from numba.extending import intrinsic, overload
+    from minicnn.kernels.cpu.jit import in_llvm
 
-    @intrinsic
-    def _call(context, address):
-        def generate(context, builder, signature, arguments):
-            function = ir.FunctionType(ir.IntType(64), []).as_pointer()
-            return builder.call(builder.inttoptr(arguments[0], function), [])
-
-        return numba.types.int64(numba.types.int64), generate
-
-    @overload(call)
-    def _call_it(address):
-        def called(address):
-            return _call(address)
-
-        return called
+    @in_llvm(call, numba.int64, numba.int64)
+    def _call(context, builder, signature, arguments):
+        function = ir.FunctionType(ir.IntType(64), []).as_pointer()
+        return builder.call(builder.inttoptr(arguments[0], function), [])

@@ -22,11 +22,11 @@ from minicnn.kernels.cpu.jit import full_width
 from minicnn.kernels.cpu.sgd import add_lanes
 
 
-def section(arrays):
+def section(addresses):
     """The kernels that take one part of a batch through the network and back."""
 
 
-def ends(used, filled, arrays):
+def ends(used, filled, addresses):
     """The kernels that make gradients of what the parts have kept."""
 
 
@@ -34,13 +34,13 @@ def update(values, gradient, velocities, rates, settings):
     """The optimizer's step for a stretch of the parameters."""
 
 
-def once(arrays):
+def once(addresses):
     """The kernels of a section, by themselves."""
     full_width()
-    section(arrays)
+    section(addresses)
 
 
-def predict(thread, threads, samples, every, position, said, arrays):
+def predict(thread, threads, samples, every, position, said, addresses):
     """What the network says of every image: the columns of every (outputs, N), from said (outputs, samples)."""
     full_width()
     count = every.shape[1]
@@ -48,13 +48,13 @@ def predict(thread, threads, samples, every, position, said, arrays):
         start = part * samples
         size = min(samples, count - start)
         position[0], position[1] = start, size
-        section(arrays)
+        section(addresses)
         for i in range(len(every)):
             for n in range(size):
                 every[i, start + n] = said[i, n]
 
 
-def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parameters, barrier, arrays, late):
+def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parameters, barrier, addresses, late):
     """Batches first to last - 1 -> the batch it ended before: a loss that is not finite ends it, without a step.
 
     ranks: (the first lane of this process, one of those that share the batches, how many they are, ``meet``: the
@@ -64,7 +64,8 @@ def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parame
     gradient, settings, added, updated), the last two (begin, end) of the parameters it adds up and of all it updates.
     lanes: (samples of a part, how many lanes all processes have, gradients (lanes of this one, P), results (all lanes,
     2), how many parts each of this one's lanes has had, (begin, end) of the parameters that have gradients a lane).
-    parameters: (values, gradient, velocities, rates), vectors of P. arrays, late: those of ``section`` and ``ends``.
+    parameters: (values, gradient, velocities, rates), vectors of P. addresses, late: of the arrays of ``section`` and
+    ``ends``.
     """
     full_width()
     starts, sizes, learning_rates, losses, errors = batches
@@ -89,7 +90,7 @@ def epoch(thread, threads, ranks, first, last, mean, batches, own, lanes, parame
                 position[0] = starts[step] + part * samples
                 position[1] = min(samples, count - part * samples)
                 position[2], position[3] = row, filled[row]
-                section(arrays)
+                section(addresses)
                 filled[row] += 1
                 loss += result[0]
                 wrong += result[1]

@@ -9,7 +9,7 @@ from pathlib import Path
 try:
     import numba
     from numba.core import event
-    from numba.extending import intrinsic, overload
+    from numba.extending import lower_builtin, type_callable
 except ImportError:  # the loops stay ordinary Python
     numba = None
 
@@ -44,7 +44,7 @@ def compiled(function, cache=True, **how):
     cells = zip(function.__code__.co_freevars, function.__closure__ or ())
     constants = repr([(name, cell.cell_contents) for name, cell in cells])
     function.__qualname__ = f"{function.__qualname__.split('@')[0]}@{SOURCES}{_digest(constants.encode())}"
-    how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, **how}
+    how = {"nogil": True, "error_model": "numpy", "fastmath": FASTMATH, "no_cfunc_wrapper": True, **how}
     try:
         return numba.njit(function, cache=cache, **how)
     except RuntimeError:  # no folder to keep it in
@@ -64,8 +64,8 @@ def part_of_another(kernel):
     itself, and one that loads the caller from the disk the copy in there, which LLVM has optimised once more: sums in
     another order, so other bits.
     """
-    how = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
-    return compiled(kernel.py_func, cache=False, fastmath=kernel.targetoptions["fastmath"], **how)
+    how = {"no_cpython_wrapper": True, "forceinline": True, "fastmath": kernel.targetoptions["fastmath"]}
+    return compiled(kernel.py_func, cache=False, **how)
 
 
 def specialised(function, name, **functions):
@@ -110,35 +110,23 @@ def full_speed():
 if numba is not None:
     from llvmlite import ir
 
-    def _said_to_llvm(of):
-        """A call that says something of the function it stands in."""
+    def in_llvm(function, returns, *takes):
+        """The decorator of what writes LLVM's instructions for a call of ``function``, whose Python is their meaning.
 
-        @intrinsic
-        def said(context):
-            def generate(context, builder, signature, arguments):
-                of(builder.function)
-                return context.get_dummy_value()
+        It is called as (context, builder, signature, arguments). returns, takes: Numba's types of result and arguments.
+        """
+        type_callable(function)(lambda context: functools.wraps(function)(lambda *given: returns(*takes)))
+        return lower_builtin(function, *takes)
 
-            return numba.types.void(), generate
+    @in_llvm(full_width, numba.void)
+    def _wide(context, builder, signature, arguments):
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows fewer
+        return context.get_dummy_value()
 
-        return said
-
-    def _wide(function):
-        set.add(function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows fewer
-
-    def _wide_and_apart(function):
-        _wide(function)
-        for argument in function.args:
+    @in_llvm(full_speed, numba.void)
+    def _wide_and_apart(context, builder, signature, arguments):
+        for argument in builder.function.args:
             is_data = re.fullmatch(r"arg\.\w+\.4", argument.name)  # the fifth of what Numba passes for an array
             if is_data and isinstance(argument.type, ir.PointerType):
                 argument.add_attribute("noalias")
-
-    _say_wide, _say_wide_and_apart = map(_said_to_llvm, (_wide, _wide_and_apart))
-
-    @overload(full_width, inline="always")
-    def _full_width():
-        return lambda: _say_wide()
-
-    @overload(full_speed, inline="always")
-    def _full_speed():
-        return lambda: _say_wide_and_apart()
+        return _wide(context, builder, signature, arguments)

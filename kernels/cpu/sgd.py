@@ -7,6 +7,7 @@
 
 import functools
 
+import numpy as np
 from minicnn.kernels.cpu.jit import compiled, full_speed, helper
 
 BLOCK = 1024
@@ -45,7 +46,7 @@ def gradient_sum(real):
     @compiled
     def kernel(parts, sums, gradient):
         sums[...] = parts
-        add_lanes(sums, len(parts), gradient, 0, len(gradient))
+        add_lanes(sums, len(parts), gradient, np.int64(0), len(gradient))
 
     return kernel
 

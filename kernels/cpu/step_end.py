@@ -11,6 +11,7 @@ who does which rows.
 
 import functools
 
+import numpy as np
 from minicnn.kernels.cpu.jit import IN_ORDER, compiled, full_speed
 from minicnn.kernels.cpu.product import MOST_TERMS, largest_divisor
 from minicnn.kernels.cpu.sgd import add_lanes
@@ -40,20 +41,20 @@ def keep(real, samples):
 @functools.cache
 def dense_gradient(real, samples):
     """kernel(used, filled, rows, kept_d, kept_x, sums, totals, dweights, dbias): rows first to last - 1, (first, last)
-    = rows, of dweights (M, K) and dbias (M,).
+    = rows, of dweights (M·K,) and dbias (M,).
 
-    used: how many lanes have parts, filled[lane] of them; sums (2, lanes, K), totals (lanes, M): workspace.
+    used: how many lanes have parts, filled[lane] of them; sums (lanes, 2 K), totals (lanes, M): workspace.
     """
     step, zero = largest_divisor(samples, MOST_TERMS), real(0)
 
     @functools.partial(compiled, fastmath=IN_ORDER)
     def kernel(used, filled, rows, kept_d, kept_x, sums, totals, dweights, dbias):
         full_speed()
-        first, last, features = rows[0], rows[1], dweights.shape[1]
+        first, last, features = rows[0], rows[1], kept_x.shape[2] // samples
         for o in range(first, last, 2):
             below = min(o + 1, last - 1)  # the last of an odd number twice
             for lane in range(used):
-                s, t = sums[0, lane], sums[1, lane]
+                s, t = sums[lane, :features], sums[lane, features:]
                 for k in range(features):
                     s[k] = t[k] = zero
                 for part in range(filled[lane]):
@@ -66,8 +67,8 @@ def dense_gradient(real, samples):
                                 a += e[i] * x[i * features + k]
                                 b += f[i] * x[i * features + k]
                             s[k], t[k] = a, b
-            add_lanes(sums[0], used, dweights[o], 0, features)
-            add_lanes(sums[1], used, dweights[below], 0, features)
+            both = dweights[o * features : (below + 1) * features]
+            add_lanes(sums, used, both, np.int64(0), len(both))
         for lane in range(used):
             for o in range(first, last):
                 total = zero

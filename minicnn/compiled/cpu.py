@@ -44,7 +44,7 @@ class CpuForm(PlainForm):
 
     def gather(self, images, all_labels, order, position, table, x, labels):
         call = self.call("gather.gather", images.shape[1:], x.shape)
-        data = read_only(images), read_only(all_labels)
+        data = map(np.ascontiguousarray, (images, all_labels))
         return [call(*data, order, position, table, _planes(x), labels)]
 
     # --------------------------------------------------------------------------------------------- the layers
@@ -192,13 +192,6 @@ def _planes(a):
 def _rows(a):
     """An element of a sample in each row, the samples side by side."""
     return a.reshape(-1, a.shape[-1])
-
-
-def read_only(a):
-    """A view that says the same of every data set: nobody writes to it."""
-    view = np.ascontiguousarray(a).view()
-    view.flags.writeable = False
-    return view
 
 
 def _activation(name):

@@ -46,7 +46,8 @@ class Epoch:
         self.has_rates = type(optimizer) is StochasticDiagonalLM
         rates = np.zeros(grads.size if self.has_rates else 0, dtype)
         self.parameters = network.vector.values, grads, optimizer.velocity[0], rates
-        self.own, self.arrays, self.late, self.masks = [], [], [], Masks(network.backend, most)
+        self.own, self.addresses, self.masks = [], [], Masks(network.backend, most)
+        self.calls = []  # kept: compiled code has only the addresses of their arrays
         late = LateGradients(grads, len(own), math.ceil(parts / lanes))
         for thread in range(self.threads):
             position, scale, result, mine = np.zeros(4, np.int64), np.ones(1, dtype), np.zeros(2), np.zeros_like(grads)
@@ -56,8 +57,8 @@ class Epoch:
             calls = Program(network, form, samples, *how, self.masks, bind=False).sections[0]
             ends, *stretches = late.share(form, thread, self.threads)
             self.own.append((position, scale, result, mine, settings, *stretches))
-            self.arrays.append(tuple(call.arrays for call in calls))
-            self.late.append(tuple(call.arrays for call in ends))
+            self.calls += calls + ends
+            self.addresses.append((loops.addresses(calls), loops.addresses(ends)))
         gradients, filled = np.zeros((len(own), grads.size), dtype), np.zeros(len(own), np.int64)
         self.lanes = samples, lanes, gradients, np.zeros((lanes, 2)), filled, late.others()
         how = rates if self.has_rates else None, settings, optimizer.nesterov
@@ -150,9 +151,8 @@ class Epoch:
         return int(self.failure is None)
 
     def _arguments(self, thread, first, last, tables):
-        mean, own, arrays = self.loss.reduction == "mean", self.own[thread], self.arrays[thread]
-        how = thread, self.threads, self.ranks, first, last, mean
-        return *how, tables, own, self.lanes, self.parameters, self.barrier, arrays, self.late[thread]
+        how = thread, self.threads, self.ranks, first, last, self.loss.reduction == "mean"
+        return *how, tables, self.own[thread], self.lanes, self.parameters, self.barrier, *self.addresses[thread]
 
 
 class Prediction:
@@ -162,11 +162,13 @@ class Prediction:
         count, labels = len(images), np.zeros(len(images), np.uint8)
         self.team, self.threads = team, min(threads, math.ceil(count / samples))
         order, jobs = np.arange(count), []
+        self.calls = []  # kept, as in an Epoch
         for _ in range(self.threads):
             form, position = CpuForm(network.backend, network.dtype), np.zeros(2, np.int64)
             program = Program(network, form, samples, images, labels, order, position, bind=False)
             calls = program.sections[0]
-            jobs.append((position, program.output.reshape(-1, samples), tuple(call.arrays for call in calls)))
+            self.calls += calls
+            jobs.append((position, program.output.reshape(-1, samples), loops.addresses(calls)))
         self.every = np.empty((*program.output.shape[:-1], count), network.dtype)
         flat = self.every.reshape(-1, count)
         self.arguments = [(thread, self.threads, samples, flat, *job) for thread, job in enumerate(jobs)]

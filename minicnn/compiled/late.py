@@ -62,11 +62,11 @@ class LateGradients:
         """(Calls that make its rows, (begin, end) of the other parameters that it adds up, of all that it updates)."""
         calls, updated, added = [], [], []
         for layer in self.layers.values():
-            rows, shape = layer.rows(thread, threads), (layer.units, layer.features)
+            rows = layer.rows(thread, threads)
             updated += layer.stretches(rows)
-            sums = form.array((2, self.lanes, layer.features), self.gradient.dtype)
+            sums = form.array((self.lanes, 2 * layer.features), self.gradient.dtype)
             totals = form.array((self.lanes, layer.units), self.gradient.dtype)
-            dweights = self.gradient[slice(*layer.weights)].reshape(shape)
+            dweights = self.gradient[slice(*layer.weights)]
             dbias = self.gradient[slice(*layer.bias)] if layer.bias else form.array(layer.units, self.gradient.dtype)
             call = form.call("step_end.dense_gradient", layer.samples)
             calls.append(call(np.array(rows, np.int64), layer.errors, layer.inputs, sums, totals, dweights, dbias))

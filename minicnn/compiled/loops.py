@@ -26,6 +26,10 @@ class Call:
     def __init__(self, name, real, constants, *arrays):
         self.maker, self.arrays = (name, real, constants), arrays
 
+    def key(self):
+        """All that compiled code depends on: the maker, and a (dtype, ndim) of every array."""
+        return self.maker, tuple((a.dtype.name, a.ndim) for a in self.arrays)
+
 
 @cache
 def kernels():
@@ -37,19 +41,35 @@ def kernels():
     return SimpleNamespace(**{name: importlib.import_module(f"minicnn.kernels.cpu.{name}") for name in names})
 
 
-def sequence(calls):
+class Sequence:
     """A function of no arguments that runs the kernels of all calls in order; they are compiled here and now."""
+
+    def __init__(self, calls):
+        self.calls = calls  # kept: compiled code has only the addresses of their arrays
+        self.arguments = [addresses(calls)]
+        self.function = compiled(around("once", calls), self.arguments)
+
+    def __call__(self):
+        self.function(*self.arguments)
+
+
+def sequence(calls):
+    """A Sequence, or what is quicker to compile and does the same."""
     if not calls:
         return lambda: None
     if len(calls) == 1:
         return partial(compiled(_kernel(*calls[0].maker), calls[0].arrays), *calls[0].arrays)
-    arrays = tuple(call.arrays for call in calls)
-    return partial(compiled(around("once", calls), [arrays]), arrays)
+    return Sequence(calls)
+
+
+def addresses(calls):
+    """What the function of ``around`` needs to know of the arrays of these Calls, which must be kept as long."""
+    return kernels().addresses.addresses([a for call in calls for a in call.arrays])
 
 
 def around(name, section, ends=(), update=None):
     """The function of kernels/cpu/epoch.py around the kernels of these Calls, two lists and one."""
-    lists = (tuple(call.maker for call in calls) for calls in (section, ends))
+    lists = (tuple(call.key() for call in calls) for calls in (section, ends))
     return _around(name, *lists, update and update.maker)
 
 
@@ -63,11 +83,15 @@ def _around(name, section, ends, update):
     return kernels().jit.specialised(getattr(kernels().epoch, name), digest, **functions)
 
 
-def _one_by_one(name, before, makers):
-    """name(before, arrays) of kernels/cpu/epoch.py: the kernels in order, each over its own of the arrays."""
-    calls = [f"    k{i}({before}*arrays[{i}])" for i in range(len(makers))]
-    namespace = {f"k{i}": kernels().jit.part_of_another(_kernel(*maker)) for i, maker in enumerate(makers)}
-    exec("\n".join([f"def {name}({before}arrays):", *calls, "    return"]), namespace)
+def _one_by_one(name, before, keys):
+    """name(before, addresses) of kernels/cpu/epoch.py: the kernels in order, each over its own of the arrays."""
+    lines, namespace, place = [], {}, 0
+    for i, (maker, kinds) in enumerate(keys):
+        lines.append(f"    k{i}({before}*a{i}(addresses))")
+        namespace[f"k{i}"] = kernels().jit.part_of_another(_kernel(*maker))
+        namespace[f"a{i}"] = kernels().addresses.arrays_at(place, kinds)
+        place += sum(1 + ndim for _, ndim in kinds)
+    exec("\n".join([f"def {name}({before}addresses):", *lines, "    return"]), namespace)
     return kernels().jit.compiled(namespace[name], cache=False, inline="always")
 
 
@@ -136,6 +160,4 @@ def _compiled_anew(function, signature):
 
 @cache
 def _tell_once():
-    log.warning(
-        "minicnn compiles its loops for this processor: some twenty seconds, only the first time"
-    )
+    log.warning("minicnn compiles its loops for this processor: some ten seconds, only the first time")

@@ -4,7 +4,6 @@ from functools import cache
 
 import numpy as np
 
-from minicnn.compiled.cpu import read_only
 from minicnn.compiled.loops import compiled, kernels
 
 
@@ -16,11 +15,18 @@ def loop(elastic):
     """
     images, numbers = np.zeros((0, 1, 1), np.uint8), np.zeros(0, np.float32)
     moved = np.zeros((2, *images.shape), np.float32) if elastic else None
-    kernel = compiled(kernels().distortion.resample(np.float32), (read_only(images), *[numbers] * 5, moved, images))
+    kernel = compiled(kernels().distortion.resample(np.float32), (_read_only(images), *[numbers] * 5, moved, images))
 
     def resample(images, *maps):
         result = np.empty_like(images)
-        kernel(read_only(images), *maps, result)
+        kernel(_read_only(images), *maps, result)
         return result
 
     return resample
+
+
+def _read_only(a):
+    """A view that says the same of every data set: nobody writes to it."""
+    view = np.ascontiguousarray(a).view()
+    view.flags.writeable = False
+    return view
