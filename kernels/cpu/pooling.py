@@ -4,7 +4,8 @@
     max_pool_backward    dx at the winner's place += d
     avg_pool             y = the mean;     avg_pool_backward    dx at every pixel of the window += d / (KH·KW)
 
-The samples are the innermost loop, the pixels of a window its body.
+The samples are the innermost loop, the pixels of a window its body. Places are of the pixels' number type: without
+AVX-512, numbers that are compared like integers but chosen like pixels would not be vectorised.
 """
 
 import functools
@@ -16,7 +17,7 @@ from minicnn.kernels.cpu.jit import compiled, full_speed
 def max_pool(real, x_shape, y_shape, size, stride):
     """kernel(x, y, winner): x (C, H·W·N), y and winner (C, H_out·W_out·N)."""
     (_, _, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
-    line = width * samples
+    line, zero = width * samples, real(0)
 
     @compiled
     def kernel(x, y, winner):
@@ -28,12 +29,12 @@ def max_pool(real, x_shape, y_shape, size, stride):
                     pixels, here = rows[w * sw * samples :], (h * w_out + w) * samples
                     best, place = y[c, here:], winner[c, here:]
                     for n in range(samples):
-                        largest, at = pixels[n], 0
+                        largest, at = pixels[n], zero
                         for i in range(kh):
                             for j in range(kw):
                                 pixel = pixels[i * line + j * samples + n]
                                 better = (pixel > largest) | ((pixel != pixel) & (largest == largest))
-                                largest, at = (pixel, i * kw + j) if better else (largest, at)
+                                largest, at = (pixel, real(i * kw + j)) if better else (largest, at)
                         best[n], place[n] = largest, at
 
     return kernel
@@ -44,12 +45,13 @@ def max_pool_backward(real, x_shape, y_shape, size, stride):
     """kernel(d, winner, dx): d and winner (C, H_out·W_out·N), dx (C, H·W·N)."""
     (_, height, width, samples), (maps, h_out, w_out, _), (kh, kw), (sh, sw) = x_shape, y_shape, size, stride
     line, zero, tiles = width * samples, real(0), size == stride
+    covered = tiles and (h_out * kh, w_out * kw) == (height, width)
 
     @compiled
     def kernel(d, winner, dx):
         full_speed()
         for c in range(maps):
-            for i in range(height * line):
+            for i in range(0 if covered else height * line):
                 dx[c, i] = zero
             for h in range(h_out):
                 rows = dx[c, h * sh * line :]
@@ -59,7 +61,7 @@ def max_pool_backward(real, x_shape, y_shape, size, stride):
                     for n in range(samples):
                         for i in range(kh):
                             for j in range(kw):
-                                share = e[n] if won[n] == i * kw + j else zero
+                                share = e[n] if won[n] == real(i * kw + j) else zero
                                 place = i * line + j * samples + n
                                 places[place] = share if tiles else places[place] + share
 

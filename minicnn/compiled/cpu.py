@@ -20,7 +20,7 @@ class CpuForm(PlainForm):
 
     def __init__(self, backend, dtype):
         super().__init__(backend, dtype)
-        self.real = np.dtype(dtype).type
+        self.real = self.places = np.dtype(dtype).type
         self.kernels = kernels()
 
     def new_array(self, shape, dtype):

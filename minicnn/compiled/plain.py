@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import numpy as np
+
 from minicnn.compiled import primitives
 
 
@@ -11,6 +13,7 @@ class PlainForm:
     def __init__(self, backend, dtype):
         self.backend, self.dtype = backend, dtype
         self.made, self.handed_out = [], 0
+        self.places = np.int32  # number type of a max pooling's winners
 
     def array(self, shape, dtype):
         """An array of zeros, or after ``again`` the one that stood in this place."""

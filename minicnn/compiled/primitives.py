@@ -150,7 +150,10 @@ def _kept(x, kept, position, first, p):
 
 
 def max_pool(backend, x, window, y, winner):
-    """y = the largest element of each window; winner ``int32``, its place there in row-major order (the first)."""
+    """y = the largest element of each window; winner, its place there in row-major order (the first).
+
+    winner is int32, or of x's number type.
+    """
     fields = windows(backend, x, window.size, window.stride)
     winner[...] = fields.argmax(axis=1)
     y[...] = fields.max(axis=1)

@@ -7,8 +7,6 @@ own array dx, or None where ``needed`` says that nobody wants it.
 
 import copy
 
-import numpy as np
-
 from minicnn.compiled.primitives import Connections, Window
 from minicnn.layers import (
     RBF,
@@ -156,7 +154,7 @@ class Pool(Stage):
     def forward(self, program):
         if self.takes_mean:
             return program.add("avg_pool", self.x, self.window, self.y)
-        self.winner = program.form.array(self.y.shape, np.int32)
+        self.winner = program.form.array(self.y.shape, program.form.places)
         program.add("max_pool", self.x, self.window, self.y, self.winner)
 
     def backward(self, program, d, needed):

@@ -29,9 +29,16 @@ def test_numpy_computes_its_primitive_without_numba(case, dtype):
     assert_computes_its_primitive(NumpyForm, case, dtype)
 
 
-def assert_computes_its_primitive(form, case, dtype):
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("max_pool")])
+def test_winners_of_a_pooling_may_be_numbers_of_its_own_type(case, dtype):
+    pytest.importorskip("numba")
+    assert_computes_its_primitive(CpuForm, case, dtype, places=dtype)
+
+
+def assert_computes_its_primitive(form, case, dtype, places="int32"):
     primitive, arguments = CASES[case]
-    expected = arguments(Draw(0, dtype))
+    expected = [a.astype(places) if getattr(a, "dtype", None) == np.int32 else a for a in arguments(Draw(0, dtype))]
     backend = mc.backend.get("numpy")
     got = copy.deepcopy(expected)
     getattr(primitives, primitive)(backend, *expected)
