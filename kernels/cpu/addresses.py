@@ -9,10 +9,15 @@ from minicnn.kernels.cpu.jit import numba
 
 
 def addresses(arrays):
-    """An int64 vector; the arrays must outlive its use. Raises ValueError unless all of them are C-contiguous."""
+    """An int64 vector; the arrays must outlive its use.
+
+    Raises ValueError unless all of them are C-contiguous and have their bytes in this machine's order.
+    """
     for a in arrays:
         if not a.flags.c_contiguous:
             raise ValueError(f"arrays must be C-contiguous, got one of shape {a.shape} and strides {a.strides}")
+        if not a.dtype.isnative:
+            raise ValueError(f"arrays must have this machine's byte order, got {a.dtype.str}")
     return np.array([number for a in arrays for number in (a.ctypes.data, *a.shape)], np.int64)
 
 

@@ -21,6 +21,8 @@ def add_lanes(lanes, used, gradient, begin, end):
     As in a knock-out tournament: of 2h rows or fewer, row h is added to row 0, row h + 1 to row 1 and so on, which
     leaves h, a power of two. So every second row, and the others, are sums that two processes can make apart, the same
     bits; every fourth row is one for four of them.
+
+    begin should be an np.int64, not a 0 in the text: Numba would compile all of this once more for that number.
     """
     full_speed()
     for start in range(begin, end, BLOCK):

@@ -42,6 +42,12 @@ def test_an_array_that_is_not_contiguous_is_refused():
         loops.kernels().addresses.addresses([a, a.T])
 
 
+def test_an_array_with_bytes_in_the_other_order_is_refused():
+    a = np.zeros(4, np.float32)
+    with pytest.raises(ValueError, match=r"byte order, got [<>]f4"):
+        loops.kernels().addresses.addresses([a, a.astype(a.dtype.newbyteorder())])
+
+
 @pytest.fixture
 def made(monkeypatch):
     """Weak references to the arrays of all Calls that are made."""
