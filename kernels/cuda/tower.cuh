@@ -64,6 +64,48 @@ __device__ inline void copy(const From& from, const To& to)
     for (int i = threadIdx.x; i < From::size; i += THREADS) to[i] = from[i];
 }
 
+// y[i] = value(i) for all of y. A thread works out two or three values before it stores the first of them: no load waits for
+// a store that it might depend on.
+template <typename Y, typename Value>
+__device__ inline void fill(const Y& y, const Value& value)
+{
+    const int ROUNDS = Y::size / THREADS, FEW = ROUNDS % 3 ? 2 : 3;
+    int i = threadIdx.x;
+    for (int round = 0; round + FEW <= ROUNDS; round += FEW, i += FEW * THREADS) {
+        real values[FEW];
+#pragma unroll
+        for (int j = 0; j < FEW; j++) values[j] = value(i + j * THREADS);
+#pragma unroll
+        for (int j = 0; j < FEW; j++) y[i + j * THREADS] = values[j];
+    }
+    for (; i < Y::size; i += THREADS) y[i] = value(i);
+}
+
+// The sum of term(i) for i < COUNT, always in the same order: four sums side by side, which do not wait for each other.
+template <int COUNT, typename Term>
+__device__ inline real sum_of(const Term& term)
+{
+    real sums[4] = {};
+#pragma unroll 8
+    for (int i = 0; i + 3 < COUNT; i += 4)
+#pragma unroll
+        for (int j = 0; j < 4; j++) sums[j] += term(i + j);
+#pragma unroll
+    for (int j = 0; j < COUNT % 4; j++) sums[j] += term(COUNT / 4 * 4 + j);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+// gradients[i] = sum over j < COUNT of sums[i · NEXT + j · STEP], for i < SIZE
+template <int SIZE, int COUNT, int NEXT, int STEP>
+__device__ inline void add_up(const real* sums, real* gradients)
+{
+    fill(Far<real, SIZE, 1, 1>{gradients, 1},
+         [=](int i) { return sum_of<COUNT>([=](int j) { return sums[i * NEXT + j * STEP]; }); });
+}
+
+// This thread's number where they are counted from thread `first` on, the last one being followed by thread 0.
+__device__ inline int nth_thread(int first) { return (threadIdx.x + THREADS - first % THREADS) % THREADS; }
+
 // A small array on its way into shared memory: its loads begin with `fetch`, and other work may go on until `keep`.
 template <int SIZE, typename Element>
 struct Fetched {
@@ -99,65 +141,99 @@ struct __align__(WIDE * sizeof(real)) Neighbours {
 template <int WIDE>
 __device__ inline Neighbours<WIDE> neighbours(const real* first) { return *(const Neighbours<WIDE>*)first; }
 
-// 16 bytes into shared memory through no register, while the thread goes on; `arrived` waits for all that it has sent.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-__device__ inline void send_16_bytes(real* to, const real* from)
+// SIZE elements on their way into shared memory while the threads go on; from and to begin at multiples of 16 bytes. On
+// Hopper a copy engine moves them, which thread 0 asks for: `send` costs the others nothing. A word behind the elements
+// counts the bytes that have come. At least one barrier after `send` every thread waits there, in `arrived`, once.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+template <int SIZE>
+__device__ inline void send(const real* from, real* to)
 {
-    unsigned near = (unsigned)__cvta_generic_to_shared(to);
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(near), "l"(__cvta_generic_to_global(from)));
+    if (threadIdx.x > 0) return;
+    unsigned near = (unsigned)__cvta_generic_to_shared(to), counter = (unsigned)__cvta_generic_to_shared(to + SIZE);
+    asm volatile(
+        "mbarrier.init.shared.b64 [%0], 1;\n"
+        "fence.proxy.async.shared::cta;\n"
+        "mbarrier.arrive.expect_tx.shared.b64 _, [%0], %3;\n"
+        "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%1], [%2], %3, [%0];\n"
+        ::"r"(counter), "r"(near), "l"(__cvta_generic_to_global(from)), "r"((unsigned)(SIZE * sizeof(real))) : "memory");
 }
-__device__ inline void arrived() { asm volatile("cp.async.wait_all;" ::: "memory"); }
-#elif defined(__CUDA_ARCH__)
-__device__ inline void send_16_bytes(real* to, const real* from)
-{
-    *(Neighbours<16 / sizeof(real)>*)to = neighbours<16 / sizeof(real)>(from);
-}
-__device__ inline void arrived() {}
-#endif
 
-// SIZE elements that way. A barrier behind `arrived`, and all threads have them.
+template <int SIZE>
+__device__ inline void arrived(const real* to)
+{
+    unsigned counter = (unsigned)__cvta_generic_to_shared(to + SIZE), done = 0;
+    while (!done)
+        asm volatile(
+            "{\n"
+            ".reg .pred all;\n"
+            "mbarrier.try_wait.parity.shared.b64 all, [%1], 0;\n"
+            "selp.u32 %0, 1, 0, all;\n"
+            " }\n"
+            : "=r"(done) : "r"(counter) : "memory");
+}
+#elif defined(__CUDA_ARCH__)
 template <int SIZE>
 __device__ inline void send(const real* from, real* to)
 {
     const int WIDE = 16 / sizeof(real);
-    for (int i = threadIdx.x * WIDE; i < SIZE; i += THREADS * WIDE) send_16_bytes(to + i, from + i);
+    for (int i = threadIdx.x * WIDE; i < SIZE; i += THREADS * WIDE)
+        *(Neighbours<WIDE>*)(to + i) = neighbours<WIDE>(from + i);
 }
 
-const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8, IN_FLIGHT = 256;
+template <int SIZE>
+__device__ inline void arrived(const real* to) {}
+#endif
+
+// 0, which the compiler does not know: what is loaded from `a + unknown_zero()` is loaded here, and not kept since another
+// place where the same was loaded, where it would take registers all the way.
+__device__ inline int unknown_zero()
+{
+    int zero = 0;
+    asm volatile("" : "+r"(zero));
+    return zero;
+}
+
+const int LANES = 32, WARPS = THREADS / LANES, ROWS_A_WARP = 8, AHEAD = 128, IN_FLIGHT = 256;
 
 // Rows of a matrix (ROWS, DEPTH) as the threads of a block share them: a warp has up to ROWS_A_WARP rows at a time, and its
 // threads WIDE neighbouring elements each of a SPAN, so that they read whole lines of memory. The first NEAR rows, a
-// multiple of WARPS, lie in shared memory. Of the others the first span is on its way as soon as this is made; later ones
-// where `load` asks for them, so many at a time that a thread waits for no more than IN_FLIGHT bytes.
+// multiple of WARPS, lie in shared memory. The others are on their way into registers as soon as this is made, if they are at
+// most AHEAD bytes a thread. If not, their first span is; the next ones where `load` asks for them, so many at a time that a
+// thread waits for no more than IN_FLIGHT bytes.
 template <int ROWS, int DEPTH, int WIDE, int NEAR>
 struct Rows {
     enum {
         rows = ROWS, depth = DEPTH, wide = WIDE, SPAN = LANES * WIDE,
         EACH = ROWS < WARPS * ROWS_A_WARP ? (ROWS + WARPS - 1) / WARPS : ROWS_A_WARP,
-        FAR = NEAR < EACH * WARPS ? EACH - NEAR / WARPS : 1, SPANS = IN_FLIGHT / (FAR * WIDE * sizeof(real)),
-        AT_ONCE = SPANS < 4 ? SPANS : 4
+        FAR = NEAR < EACH * WARPS ? EACH - NEAR / WARPS : 1, BYTES = FAR * WIDE * sizeof(real),
+        SPANS = BYTES * ((DEPTH + SPAN - 1) / SPAN) <= AHEAD ? (DEPTH + SPAN - 1) / SPAN : 1,
+        AT_ONCE = IN_FLIGHT / (SPANS * BYTES) < 4 ? IN_FLIGHT / (SPANS * BYTES) : 4
     };
     const real *matrix, *near;
-    Neighbours<WIDE> loaded[EACH];
+    Neighbours<WIDE> loaded[SPANS][EACH];
 
-    __device__ Rows(const real* matrix, const real* near) : matrix(matrix), near(near) { load(0, 0); }
+    __device__ Rows(const real* matrix, const real* near) : matrix(matrix + unknown_zero()), near(near) { load(0, 0); }
 
     __device__ static int row(int first, int r) { return first + r * WARPS + threadIdx.x / LANES; }
     __device__ static int element(int start) { return start + threadIdx.x % LANES * WIDE; }
+    __device__ static bool is_row(int first, int r) { return first + (r + 1) * WARPS <= ROWS || row(first, r) < ROWS; }
     __device__ static bool is_near(int first, int r) { return first + (r + 1) * WARPS <= NEAR; }
 
     __device__ void load(int first, int start) {
-        const real* here = matrix + row(first, 0) * DEPTH + element(start);  // the other rows are constants away
+        const real* here = matrix + row(first, 0) * DEPTH + element(start);  // all others are constants away
 #pragma unroll
-        for (int r = 0; r < EACH; r++) {  // all loads are under way together
-            bool inside = (element(start) < DEPTH) & (first + (r + 1) * WARPS <= ROWS || row(first, r) < ROWS);
-            loaded[r] = Neighbours<WIDE>();
-            if (inside && !is_near(first, r)) loaded[r] = neighbours<WIDE>(here + r * WARPS * DEPTH);
-        }
+        for (int s = 0; s < SPANS; s++)
+#pragma unroll
+            for (int r = 0; r < EACH; r++) {  // all loads are under way together
+                bool inside = element(start + s * SPAN) < DEPTH && is_row(first, r);
+                loaded[s][r] = Neighbours<WIDE>();
+                if (inside && !is_near(first, r)) loaded[s][r] = neighbours<WIDE>(here + r * WARPS * DEPTH + s * SPAN);
+            }
     }
 
-    __device__ Neighbours<WIDE> get(int first, int r, int start) const {
-        return is_near(first, r) ? neighbours<WIDE>(near + row(first, r) * DEPTH + element(start)) : loaded[r];
+    // Of the r-th row, the elements from `start` on, the s-th span since `load`.
+    __device__ Neighbours<WIDE> get(int first, int r, int start, int s) const {
+        return is_near(first, r) ? neighbours<WIDE>(near + row(first, r) * DEPTH + element(start)) : loaded[s][r];
     }
 };
 
@@ -167,6 +243,7 @@ template <typename Matrix, typename X, typename Term, typename End>
 __device__ inline void sum_rows(real* scratch, Matrix rows, const X& x, const Term& term, const End& end)
 {
     const int EACH = Matrix::EACH, WIDE = Matrix::wide, DEPTH = Matrix::depth, ROWS = Matrix::rows;
+    const int SPAN = Matrix::SPAN, SPANS = Matrix::SPANS;
     int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
     for (int first = 0; first < ROWS; first += WARPS * EACH) {
         if (first > 0) rows.load(first, 0);
@@ -174,31 +251,30 @@ __device__ inline void sum_rows(real* scratch, Matrix rows, const X& x, const Te
 #pragma unroll
         for (int r = 0; r < EACH; r++) sums[r] = 0;
 #pragma unroll(Matrix::AT_ONCE)
-        for (int start = 0; start < DEPTH; start += Matrix::SPAN) {
-            int k = Matrix::element(start);
+        for (int start = 0; start < DEPTH; start += SPANS * SPAN) {
             if (start > 0) rows.load(first, start);
-            if (k >= DEPTH) continue;
-            Neighbours<WIDE> value;
-            if (X::contiguous) value = neighbours<WIDE>(&x[k]);
 #pragma unroll
-            for (int i = 0; i < WIDE; i++)
-                if (!X::contiguous) value.element[i] = x[k + i];
+            for (int s = 0; s < SPANS; s++) {
+                int begin = start + s * SPAN, k = Matrix::element(begin);
+                if (k >= DEPTH) continue;
+                Neighbours<WIDE> value;
+                if (X::contiguous) value = neighbours<WIDE>(&x[k]);
 #pragma unroll
-            for (int r = 0; r < EACH; r++) {
-                Neighbours<WIDE> row = rows.get(first, r, start);
+                for (int i = 0; i < WIDE; i++)
+                    if (!X::contiguous) value.element[i] = x[k + i];
 #pragma unroll
-                for (int i = 0; i < WIDE; i++) sums[r] += term(row.element[i], value.element[i]);
+                for (int r = 0; r < EACH; r++) {
+                    Neighbours<WIDE> row = rows.get(first, r, begin, s);
+#pragma unroll
+                    for (int i = 0; i < WIDE; i++) sums[r] += term(row.element[i], value.element[i]);
+                }
             }
         }
 #pragma unroll
         for (int r = 0; r < EACH; r++) scratch[(r * WARPS + warp) * (LANES + 1) + lane] = sums[r];
         __syncthreads();
-        for (int i = threadIdx.x; i < WARPS * EACH && first + i < ROWS; i += THREADS) {
-            real sum = 0;
-#pragma unroll
-            for (int l = 0; l < LANES; l++) sum += scratch[i * (LANES + 1) + l];
-            end(first + i, sum);
-        }
+        for (int i = threadIdx.x; i < WARPS * EACH && first + i < ROWS; i += THREADS)
+            end(first + i, sum_of<LANES>([=](int l) { return scratch[i * (LANES + 1) + l]; }));
         if (first + WARPS * EACH < ROWS) __syncthreads();  // before the next rows overwrite these
     }
 }

@@ -13,7 +13,8 @@
 //           for RUN·KW multiply-adds. Neighbouring threads have neighbouring rows, on the way back the same row of
 //           several maps. Where that gives few threads work, SLICES of them share a run, each with every SLICES-th pair
 //           of maps, and their sums are added in order. A weight gradient's thread has one row of one kernel, KW sums,
-//           and every SLICES-th row of the maps.
+//           and every SLICES-th row of the maps; what the slices have is added up behind a barrier. Weight gradients of
+//           several layers are computed side by side: each begins with thread FIRST.
 // Memory:   x, d and the kernels lie in shared memory.
 
 // Which kernel connects which maps: of map m (an output on the way forward, an input on the way back) those from
@@ -39,15 +40,17 @@ __device__ inline void correlate(const real* kernel, const real* row, real (&sum
     }
 }
 
-// The sums over all kernels of a map, for every element of an array like `Out`; end(m, h, w, sum) takes each.
-template <typename Out, int KH, int KW, int PH, int PW, bool BACK, int RUN, int SLICES, typename In, typename End>
-__device__ inline void sums_of_kernels(const In& in, const real* kernels, const Pairs& pairs, real* scratch, const End& end)
+// out(m, h, w) = f(m, h, w, the sum over all kernels of map m). A thread works out all of a run before it stores the first
+// of it, as in `fill`.
+template <int KH, int KW, int PH, int PW, bool BACK, int RUN, int SLICES, typename In, typename Out, typename F>
+__device__ inline void sums_of_kernels(
+    const In& in, const real* kernels, const Pairs& pairs, const Out& out, real* scratch, const F& f)
 {
     const int M = Out::channels, H = Out::height, W = Out::width, RUNS = (W + RUN - 1) / RUN, PITCH = (W + 1) / 2 * 2 + 1;
     const int LEFT = BACK ? PW - KW + 1 : -PW;  // what a run reads begins there
     const bool WHOLE = BACK && RUNS == 1;       // then it is known what lies outside
     const int FIRST = WHOLE ? 0 : LEFT, LAST = WHOLE ? In::width : LEFT + RUN + KW - 1;
-    int begin = BACK ? THREADS - 1 - threadIdx.x : threadIdx.x;  // the first are still at the weight gradient before
+    int begin = BACK ? THREADS - 1 - threadIdx.x : threadIdx.x;  // the first may still add up sums of the layer before
     for (int item = begin; item < M * H * RUNS * SLICES; item += THREADS) {
         int h = item % H, start = item / H % RUNS * RUN, m = item / (H * RUNS) % M, slice = item / (H * RUNS * M);
         if (BACK) {  // a warp has few rows, whose kernels have the same rows inside the image
@@ -68,53 +71,49 @@ __device__ inline void sums_of_kernels(const In& in, const real* kernels, const 
                 correlate<KW, BACK, LEFT, FIRST, LAST>(kernel + ky * KW, &in(other, row, start), sum);
             }
         }
+        auto inside = [=](int p) { return W % RUN == 0 || start + p < W; };  // the last run of a row may be shorter
 #pragma unroll
-        for (int p = 0; p < RUN; p++) {
-            int w = start + p;
-            if (W % RUN && w >= W) break;  // the last run of a row may be shorter
-            if (SLICES == 1) end(m, h, w, sum[p]);
-            else scratch[((slice * M + m) * H + h) * PITCH + w] = sum[p];
-        }
+        for (int p = 0; p < RUN; p++)
+            if (SLICES == 1 && inside(p)) sum[p] = f(m, h, start + p, sum[p]);
+        real* part = scratch + ((slice * M + m) * H + h) * PITCH + start;
+#pragma unroll
+        for (int p = 0; p < RUN; p++)
+            if (inside(p)) (SLICES == 1 ? out(m, h, start + p) : part[p]) = sum[p];
     }
     if (SLICES == 1) return;
     __syncthreads();
-    for (int i = threadIdx.x; i < Out::size; i += THREADS) {
+    fill(out, [&](int i) {
         int w = i % W, h = i / W % H, m = i / (W * H);
-        real sum = 0;
-        for (int slice = 0; slice < SLICES; slice++) sum += scratch[((slice * M + m) * H + h) * PITCH + w];
-        end(m, h, w, sum);
-    }
+        return f(m, h, w, sum_of<SLICES>([&](int slice) { return scratch[((slice * M + m) * H + h) * PITCH + w]; }));
+    });
 }
 
 template <int KH, int KW, int PH, int PW, int RUN, int SLICES, typename X, typename Y>
 __device__ inline void convolution(
     const X& x, const real* kernels, const Pairs& pairs, const real* bias, const Squash& squash, const Y& y, real* scratch)
 {
-    sums_of_kernels<Y, KH, KW, PH, PW, false, RUN, SLICES>(x, kernels, pairs, scratch,
-        [=](int o, int h, int w, real sum) { y(o, h, w) = squash(bias ? sum + bias[o] : sum); });
+    sums_of_kernels<KH, KW, PH, PW, false, RUN, SLICES>(x, kernels, pairs, y, scratch,
+        [=](int o, int h, int w, real sum) { return squash(bias ? sum + bias[o] : sum); });
 }
 
 template <int KH, int KW, int PH, int PW, int RUN, int SLICES, typename D, typename X, typename DX>
 __device__ inline void convolution_input_gradient(
     const D& d, const real* kernels, const Pairs& pairs, const X& x, const Squash& squash, const DX& dx, real* scratch)
 {
-    sums_of_kernels<DX, KH, KW, PH, PW, true, RUN, SLICES>(d, kernels, pairs, scratch,
-        [=](int c, int i, int j, real sum) { dx(c, i, j) = sum * squash.derivative(x(c, i, j)); });
+    sums_of_kernels<KH, KW, PH, PW, true, RUN, SLICES>(d, kernels, pairs, dx, scratch,
+        [=](int c, int i, int j, real sum) { return sum * squash.derivative(x(c, i, j)); });
 }
 
-// gradients: those of the PAIRS kernels, then those of the biases; pairs as on the way forward, one after the other.
-template <int KH, int KW, int PH, int PW, int PAIRS, int SLICES, typename D, typename X>
+// sums: SLICES times those of the PAIRS kernels, then those of the biases; pairs as on the way forward, one after the other.
+template <int KH, int KW, int PH, int PW, int PAIRS, int SLICES, int FIRST, typename D, typename X>
 __device__ inline void convolution_weight_gradient(
-    const D& d, const X& x, const int* outputs, const int* inputs, real* gradients, real* scratch)
+    const D& d, const X& x, const int* outputs, const int* inputs, real* sums)
 {
     const int ROWS = PAIRS * KH, SUMS = ROWS * KW + D::channels;
-    real* sums = SLICES == 1 ? gradients : scratch;
-    for (int item = threadIdx.x; item < ROWS * SLICES; item += THREADS) {
-        int pair = item % PAIRS, ky = item / PAIRS % KH, slice = item / ROWS;  // a warp's maps lie in different banks
+    for (int item = nth_thread(FIRST); item < ROWS * SLICES; item += THREADS) {
+        int pair = item % PAIRS, slice = item / PAIRS % SLICES, ky = item / (PAIRS * SLICES);  // maps of different banks
         int o = outputs[pair], c = inputs[pair];
-        real sum[KW];
-#pragma unroll
-        for (int kx = 0; kx < KW; kx++) sum[kx] = 0;
+        real sum[KW] = {}, total = 0;
         for (int h = slice; h < D::height; h += SLICES) {
             const real *row = &x(c, h + ky - PH, -PW), *back = &d(o, h, 0);
             real pixels[KW];  // row[w] ... row[w + KW - 1]
@@ -127,26 +126,12 @@ __device__ inline void convolution_weight_gradient(
                 pixels[KW - 1] = row[w + KW - 1];
 #pragma unroll
                 for (int kx = 0; kx < KW; kx++) sum[kx] += back[w] * pixels[kx];
+                total += back[w];
             }
         }
 #pragma unroll
         for (int kx = 0; kx < KW; kx++) sums[slice * SUMS + (pair * KH + ky) * KW + kx] = sum[kx];
-    }
-    for (int item = THREADS - 1 - threadIdx.x; item < D::channels * SLICES; item += THREADS) {  // who has less to do
-        int o = item % D::channels, slice = item / D::channels;
-        real sum = 0;
-#pragma unroll 1  // what runs only once need not be there several times
-        for (int h = slice; h < D::height; h += SLICES)
-#pragma unroll
-            for (int w = 0; w < D::width; w++) sum += d(o, h, w);
-        sums[slice * SUMS + ROWS * KW + o] = sum;
-    }
-    if (SLICES == 1) return;
-    __syncthreads();
-#pragma unroll 1
-    for (int i = threadIdx.x; i < SUMS; i += THREADS) {
-        real sum = 0;
-        for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * SUMS + i];
-        gradients[i] = sum;
+        bool first_of_its_map = ky == 0 && (pair == 0 || outputs[pair - 1] != o);
+        if (first_of_its_map) sums[slice * SUMS + ROWS * KW + o] = total;
     }
 }

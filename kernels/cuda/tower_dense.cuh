@@ -5,9 +5,8 @@
 //     squared_distances      y_i = sum over j of (x_j - w_ij)²    (rbf.cu)
 //     rbf_criterion, cross_entropy: the loss of sample n and d = scale · dE/dx · f'(x), as in rbf.cu and cross_entropy.cu
 //
-// Threads:  sum_rows of tower.cuh gives a warp to some rows of W, which lies in global memory: neighbouring threads read
-//           neighbouring weights. On the way back a thread has a few elements of dx and every SLICES-th
-//           row of W.
+// Threads:  `Rows` of tower.cuh gives a warp to some rows of W, which lies in global memory: neighbouring threads read
+//           neighbouring weights. Those that a thread can keep in registers wait there for the way back.
 // Memory:   x and d lie in shared memory. Each block reads all weights by itself, from the second-level cache: for many
 //           samples a layer with many weights is better off in a kernel of its own.
 
@@ -21,42 +20,47 @@ __device__ inline void dense(
         [=](int m, real sum) { y[m] = squash(bias ? sum + bias[m] : sum); });
 }
 
-// The first NEAR rows of W lie in shared memory; of the others so many are on their way while these are added.
-const int ROWS_AHEAD = 8;
+const int COLUMNS_AT_ONCE = 1024;  // at least as many as there can be in registers
 
-template <int SLICES, int WIDE, int NEAR, typename D, typename X, typename DX>
+// A warp has the same rows as in sum_rows, and each of its threads the same columns. What the warps have added up waits in
+// scratch, up to COLUMNS_AT_ONCE elements each.
+template <typename D, typename Matrix, typename X, typename DX>
 __device__ inline void dense_input_gradient(
-    const D& d, const real* __restrict__ weights, const real* near, const X& x, const Squash& squash, const DX& dx,
-    real* scratch)
+    const D& d, Matrix rows, const X& x, const Squash& squash, const DX& dx, real* scratch)
 {
-    const int K = DX::size, GROUPS = K / WIDE, EACH = D::size / SLICES, HERE = NEAR / SLICES;
-    const int AHEAD = NEAR == 0 ? 0 : EACH - HERE < ROWS_AHEAD ? EACH - HERE : ROWS_AHEAD;
-    for (int item = threadIdx.x; item < GROUPS * SLICES; item += THREADS) {
-        int k = item % GROUPS * WIDE, slice = item / GROUPS;
-        real sum[WIDE] = {};
-        auto add = [&](const Neighbours<WIDE>& row, int m) {
+    const int EACH = Matrix::EACH, WIDE = Matrix::wide, DEPTH = Matrix::depth, ROWS = Matrix::rows;
+    const int SPAN = Matrix::SPAN, SPANS = Matrix::SPANS, COLUMNS = DEPTH < COLUMNS_AT_ONCE ? DEPTH : COLUMNS_AT_ONCE;
+    for (int from = 0; from < DEPTH; from += COLUMNS) {
+        real* sums = scratch + threadIdx.x / LANES * COLUMNS - from;
+#pragma unroll 1
+        for (int start = from; start < DEPTH && start < from + COLUMNS; start += SPANS * SPAN) {
+            Neighbours<WIDE> sum[SPANS] = {};
+            for (int first = 0; first < ROWS; first += WARPS * EACH) {
+                if (first > 0 || start > 0) rows.load(first, start);
 #pragma unroll
-            for (int i = 0; i < WIDE; i++) sum[i] += row.element[i] * d[m];
-        };
-        auto far = [&](int m) { return neighbours<WIDE>(weights + m * K + k); };
-        Neighbours<WIDE> ahead[AHEAD + 1];
+                for (int r = 0; r < EACH; r++) {
+                    real value = Matrix::is_row(first, r) ? d[Matrix::row(first, r)] : real(0);
 #pragma unroll
-        for (int j = 0; j < AHEAD; j++) ahead[j] = far((HERE + j) * SLICES + slice);
-#pragma unroll 4
-        for (int j = 0; j < HERE; j++) add(neighbours<WIDE>(near + (j * SLICES + slice) * K + k), j * SLICES + slice);
+                    for (int s = 0; s < SPANS; s++) {
+                        if (Matrix::element(start + s * SPAN) >= DEPTH) continue;
+                        Neighbours<WIDE> row = rows.get(first, r, start + s * SPAN, s);
 #pragma unroll
-        for (int j = 0; j < AHEAD; j++) add(ahead[j], (HERE + j) * SLICES + slice);
-#pragma unroll 12
-        for (int j = HERE + AHEAD; j < EACH; j++) add(far(j * SLICES + slice), j * SLICES + slice);
-        if (slice < D::size % SLICES) add(far(EACH * SLICES + slice), EACH * SLICES + slice);
+                        for (int i = 0; i < WIDE; i++) sum[s].element[i] += row.element[i] * value;
+                    }
+                }
+            }
 #pragma unroll
-        for (int i = 0; i < WIDE; i++) scratch[slice * K + k + i] = sum[i];
-    }
-    __syncthreads();
-    for (int k = threadIdx.x; k < K; k += THREADS) {
-        real sum = 0;
-        for (int slice = 0; slice < SLICES; slice++) sum += scratch[slice * K + k];
-        dx[k] = sum * squash.derivative(x[k]);
+            for (int s = 0; s < SPANS; s++) {
+                int k = Matrix::element(start + s * SPAN);
+                if (k < DEPTH) *(Neighbours<WIDE>*)(sums + k) = sum[s];
+            }
+        }
+        __syncthreads();
+        for (int k = threadIdx.x; k < COLUMNS && from + k < DEPTH; k += THREADS) {
+            real sum = sum_of<WARPS>([=](int warp) { return scratch[warp * COLUMNS + k]; });
+            dx[from + k] = sum * squash.derivative(x[from + k]);
+        }
+        if (from + COLUMNS < DEPTH) __syncthreads();
     }
 }
 

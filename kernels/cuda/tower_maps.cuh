@@ -3,7 +3,8 @@
 // The formulas are those of gather.cu, trainable_subsampling.cu, max_pooling.cu, dropout.cu and activations.cu, for one
 // sample.
 //
-// Threads:  one per element of the result. Backward subsampling has LANES threads a map, whose sums are then added.
+// Threads:  one per element of the result. Backward subsampling has LANES threads a map, whose sums are added up behind a
+//           barrier.
 
 // x(0, top + i, left + j) = table[image[i, j]], the background table[0] around it; where the batch has no sample n, x is
 // background and the label NOBODY, -1. Where the image lies is known after two loads, one after the other: they begin
@@ -45,20 +46,20 @@ template <int SIZE_H, int SIZE_W, typename X, typename Y>
 __device__ inline void subsampling(
     const X& x, const real* coefficient, const real* bias, const Squash& squash, const Y& y)
 {
-    for (int l = threadIdx.x; l < Y::size; l += THREADS) {
+    fill(y, [&](int l) {
         int w = l % Y::width, h = l / Y::width % Y::height, c = l / (Y::width * Y::height);
         real sum = 0;
         for (int ky = 0; ky < SIZE_H; ky++)
             for (int kx = 0; kx < SIZE_W; kx++) sum += x(c, h * SIZE_H + ky, w * SIZE_W + kx);
-        y(c, h, w) = squash(coefficient[c] * sum + bias[c]);
-    }
+        return squash(coefficient[c] * sum + bias[c]);
+    });
 }
 
-// dx = coefficient[c] · d · f'(x) at every pixel of the block;  gradients[c] = sum of (sum of the block) · d over map c,
-// gradients[C + c] = sum of d
+// dx = coefficient[c] · d · f'(x) at every pixel of the block. What is left to be added up, LANES numbers each, PITCH apart:
+// the sum of (sum of the block) · d over map c, then that of d
 template <int SIZE_H, int SIZE_W, int LANES, typename D, typename X, typename DX>
 __device__ inline void subsampling_backward(
-    const D& d, const X& x, const real* coefficient, const Squash& squash, const DX& dx, real* gradients, real* scratch)
+    const D& d, const X& x, const real* coefficient, const Squash& squash, const DX& dx, real* sums)
 {
     const int C = D::channels, PITCH = LANES + 1;
     for (int item = threadIdx.x; item < C * LANES; item += THREADS) {
@@ -66,26 +67,20 @@ __device__ inline void subsampling_backward(
         real product = 0, sum = 0;
         for (int l = lane; l < D::height * D::width; l += LANES) {
             int w = l % D::width, h = l / D::width;
-            real gradient = d(c, h, w), back = coefficient[c] * gradient, s = 0;
-            for (int ky = 0; ky < SIZE_H; ky++)
-                for (int kx = 0; kx < SIZE_W; kx++) {
-                    int i = h * SIZE_H + ky, j = w * SIZE_W + kx;
-                    real value = x(c, i, j);
-                    s += value;
-                    dx(c, i, j) = back * squash.derivative(value);
-                }
+            real gradient = d(c, h, w), back = coefficient[c] * gradient, s = 0, pixels[SIZE_H * SIZE_W];
+#pragma unroll
+            for (int p = 0; p < SIZE_H * SIZE_W; p++) {
+                pixels[p] = x(c, h * SIZE_H + p / SIZE_W, w * SIZE_W + p % SIZE_W);
+                s += pixels[p];
+            }
+#pragma unroll
+            for (int p = 0; p < SIZE_H * SIZE_W; p++)
+                dx(c, h * SIZE_H + p / SIZE_W, w * SIZE_W + p % SIZE_W) = back * squash.derivative(pixels[p]);
             product += s * gradient;
             sum += gradient;
         }
-        scratch[c * PITCH + lane] = product;
-        scratch[(C + c) * PITCH + lane] = sum;
-    }
-    __syncthreads();
-    for (int i = threadIdx.x; i < 2 * C; i += THREADS) {
-        real sum = 0;
-#pragma unroll 8
-        for (int lane = 0; lane < LANES; lane++) sum += scratch[i * PITCH + lane];
-        gradients[i] = sum;
+        sums[c * PITCH + lane] = product;
+        sums[(C + c) * PITCH + lane] = sum;
     }
 }
 
@@ -123,28 +118,25 @@ __device__ inline void max_pool_backward(const D& d, const Winner& winner, const
 template <typename X, typename Y>
 __device__ inline void dropout(const X& x, const unsigned char* kept, int width, real share, const Y& y)
 {
-#pragma unroll 4
-    for (int l = threadIdx.x; l < Y::size; l += THREADS) y[l] = 1 / share * kept[(offset)l * width] * x[l];
+    fill(y, [&](int l) { return 1 / share * kept[(offset)l * width] * x[l]; });
 }
 
 template <typename D, typename X, typename DX>
 __device__ inline void dropout_backward(
     const D& d, const unsigned char* kept, int width, real share, const X& x, const Squash& squash, const DX& dx)
 {
-#pragma unroll 4
-    for (int l = threadIdx.x; l < DX::size; l += THREADS)
-        dx[l] = 1 / share * kept[(offset)l * width] * d[l] * squash.derivative(x[l]);
+    fill(dx, [&](int l) { return 1 / share * kept[(offset)l * width] * d[l] * squash.derivative(x[l]); });
 }
 
 // y = f(x) and dx = f'(x) · d in terms of y, f one of activations.cuh.
 template <typename Function, typename X, typename Y>
 __device__ inline void activation(const X& x, const Function& f, const Y& y)
 {
-    for (int l = threadIdx.x; l < Y::size; l += THREADS) y[l] = f(x[l]);
+    fill(y, [&](int l) { return f(x[l]); });
 }
 
 template <typename Function, typename D, typename Y, typename DX>
 __device__ inline void activation_backward(const D& d, const Y& y, const Function& f, const DX& dx)
 {
-    for (int l = threadIdx.x; l < DX::size; l += THREADS) dx[l] = f.back(d[l], y[l]);
+    fill(dx, [&](int l) { return f.back(d[l], y[l]); });
 }

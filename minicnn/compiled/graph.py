@@ -20,8 +20,8 @@ from minicnn.errors import DeviceError
 from minicnn.layers import RBF
 from minicnn.optim import StochasticDiagonalLM
 
-STEPS = 1, 8, 32
-"""In a graph. 32 steps of LeNet-5 take far longer than what lies between two launches, on the host and on the device;
+STEPS = 1, 8, 32, 128
+"""In a graph. 128 steps of LeNet-5 take far longer than what lies between two launches, on the host and on the device;
 few are left over at the end of an epoch, which the smaller graphs do."""
 
 

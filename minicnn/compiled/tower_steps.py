@@ -14,8 +14,13 @@ LONGEST_RUN = 14
 FEWEST_ROWS = 3
 """Of a map, in a slice of a weight gradient: for fewer, to add up the slices takes longer than what they save."""
 
-LANES, ROWS_A_WARP = 32, 8
-"""Threads that share a row of a matrix, and rows that they have at a time, as in kernels/cuda/tower.cuh."""
+LANES, ROWS_A_WARP, AHEAD, COLUMNS_AT_ONCE = 32, 8, 128, 1024
+"""Threads that share a row of a matrix, rows that they have at a time, bytes of them that a thread loads before it
+needs them, and columns for which the sums of all warps lie side by side, as in kernels/cuda/tower.cuh and
+tower_dense.cuh."""
+
+HELD = 256
+"""Bytes of weights that a thread keeps in registers from the way forward to the way back: half of what it has."""
 
 WARPS = THREADS // LANES
 
@@ -26,7 +31,7 @@ SMALL = 2048
 """Elements of a parameter that is fetched into shared memory when a tower begins, so that no layer waits for it."""
 
 ALONE = 128
-"""Samples of which each has a multiprocessor of a large GPU by itself, with all of its shared memory."""
+"""Samples of which each has a multiprocessor of a large GPU by itself, with all of its shared memory and registers."""
 
 MOST_READ = 2**22
 """Elements that all blocks together may read of a fully connected layer's weights, each block all of them: 16 MB in
@@ -39,14 +44,14 @@ class Step:
     near: {argument: (rows, columns of zeros around it, length of a row that is read)} of what its function reads from
     shared memory; scratch: elements of shared memory that it works with; tables: rows of integers that it reads there;
     sums: elements that it leaves to be added up, and targets = [(gradient, where in these sums its own are)];
-    ends_early: whether what others read of it in shared memory, if anything, is there before its own last barrier;
-    early(at): a declaration that begins with the tower, before anything is in shared memory, where the step is the
-    first; keeps: whether its weights are better off in shared memory, as far as there is room; ahead(at): a declaration
-    that begins a step earlier, to load weights that are not there, where ``reads_ahead`` or most are kept.
+    waited_for: whether other steps read what it makes; rest(at): what of it is left to do, beside the next step, once
+    all threads have done the first part; early(at): a declaration that begins with the tower, before anything is in
+    shared memory, where the step is the first; keeps: whether its weights are better off in shared memory, as far as
+    there is room; ahead(at): a declaration that begins a step earlier, to load weights that go ``in_registers``.
     """
 
-    scratch, sums, targets, tables, ends_early, early = 0, 0, (), (), False, None
-    keeps, ahead, reads_ahead = False, None, False
+    scratch, sums, targets, tables, waited_for, rest, early = 0, 0, (), (), True, None, None
+    keeps, ahead = False, None
     near: types.MappingProxyType[str, tuple[int, int, int]] = types.MappingProxyType({})
 
     def __init__(self, **named):
@@ -121,55 +126,88 @@ class ConvolutionInputGradient(_Correlation):
 
 
 class ConvolutionWeightGradient(Step):
-    ends_early = True
+    waited_for = False
 
     def __init__(self, **named):
         super().__init__(**named)
-        (kh, kw), (ph, pw), height = self.window.size, self.window.padding, self.d.shape[1]
-        pairs = len(self.connections.pairs)
-        each = -(-height // max(1, min(THREADS // (pairs * kh), height)))  # rows of a slice
-        each = min(height, max(each, FEWEST_ROWS))
-        slices, weights = -(-height // each), pairs * kh * kw
-        self.sums = weights + len(self.d)
-        self.scratch = self.sums * slices if slices > 1 else 0
-        self.near = {"x": (ph, pw, 0), "d": (0, 0, 0)}
-        self.targets = [(self.dweights, np.arange(weights)), (self.dbias, weights + np.arange(len(self.d)))]
-        self.constants, self.tables = f"{kh}, {kw}, {ph}, {pw}, {pairs}, {slices}", np.array(self.connections.pairs).T
+        (kh, kw), (ph, pw) = self.window.size, self.window.padding
+        maps, self.height, width, _ = self.d.shape
+        self.rows, self.work = len(self.connections.pairs) * kh, width * kw
+        self.sums, self.near = self.rows * kw + maps, {"x": (ph, pw, 0), "d": (0, 0, 0)}
+        biases = np.arange(self.rows * kw, self.sums)
+        self.targets, self.tables = [(self.dweights, np.arange(self.rows * kw)), (self.dbias, biases)], self.pairs()
+        self.constants = f"{kh}, {kw}, {ph}, {pw}, {len(self.connections.pairs)}"
+        share_threads([self])
+
+    def pairs(self):
+        return np.array(self.connections.pairs).T
 
     def text(self, at):
-        return (f"convolution_weight_gradient<{self.constants}>({at.d}, {at.x}, {at.tables}, {at.sums}, "
-                f"{at.scratch})")  # fmt: skip
+        return (f"convolution_weight_gradient<{self.constants}, {self.slices}, {self.first}>({at.d}, "
+                f"{at.x}, {at.tables}, {at.sums if self.slices == 1 else at.scratch})")  # fmt: skip
+
+    def add_slices(self, at):
+        return f"add_up<{self.sums}, {self.slices}, 1, {self.sums}>({at.scratch}, {at.sums})"
 
 
-class Dense(Step):
-    def __init__(self, **named):
-        super().__init__(**named)
-        self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
-        rows, depth, self.wide = len(self.y), len(self.x), at_once(self.weights)
-        self.reads_ahead = rows <= ROWS_A_WARP * WARPS and depth <= LANES * self.wide  # all in one go
-        self.keeps = self.wide > 1 and not self.reads_ahead
-
-    def rows(self, at):
-        return f"Rows<{len(self.y)}, {len(self.x)}, {self.wide}, {at.near_rows}>"
-
-    def ahead(self, at):
-        return f"{self.rows(at)} rows_of_{at.weights}({at.weights}, {at.near})"
-
-    def text(self, at):
-        weights = f"rows_of_{at.weights}" if at.ahead else f"{self.rows(at)}({at.weights}, {at.near})"
-        return f"dense({at.x}, {weights}, {at.bias}, {squash(self.squash)}, {at.y}, {at.scratch})"
+def share_threads(gradients):
+    """Divide the threads of a block among weight gradients of convolutions, so that the thread with most to do has as
+    little as possible: how many ``slices`` of its maps' rows each has, and which thread is its ``first``. No warp has a
+    part of two of them, which it would do one after the other."""
+    for most in sorted({rows * g.work for g in gradients for rows in range(1, g.height + 1)}):
+        first = 0
+        for g in gradients:
+            g.slices = -(-g.height // min(g.height, max(most // g.work, FEWEST_ROWS)))
+            g.scratch, g.rest = (g.sums * g.slices, g.add_slices) if g.slices > 1 else (0, None)
+            g.first, first = first, first + -(-g.rows * g.slices // LANES) * LANES
+        if first <= THREADS:
+            break
 
 
-class DenseInputGradient(Step):
+class _Product(Step):
+    """What both ways through a fully connected layer share: W (M, K) in rows."""
+
     def __init__(self, **named):
         super().__init__(**named)
         self.wide = at_once(self.weights)
-        self.slices = max(1, min(THREADS * self.wide // len(self.dx), len(self.d)))
-        self.scratch, self.near = self.slices * len(self.dx), {"d": (0, 0, 0)}
+        self.keeps = self.wide > 1 and not self.in_registers()
+
+    def in_registers(self, near_rows=0):
+        """Bytes of its weights that a thread has in registers, all but the rows in shared memory; 0 where they are too
+        many. See ``Rows`` in kernels/cuda/tower.cuh."""
+        (rows, depth), itemsize = self.weights.shape, self.weights.itemsize
+        each, spans = -(-rows // WARPS), -(-depth // (LANES * self.wide))
+        size = (each - near_rows // WARPS) * spans * self.wide * itemsize
+        return size if each <= ROWS_A_WARP and size <= AHEAD else 0
+
+    def type(self, at):
+        return f"Rows<{', '.join(map(str, self.weights.shape))}, {self.wide}, {at.near_rows}>"
+
+    def ahead(self, at):
+        return f"{self.type(at)} {at.rows}({at.weights}, {at.near})"
+
+    def rows(self, at):
+        return at.rows or f"{self.type(at)}({at.weights}, {at.near})"
+
+
+class Dense(_Product):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.scratch, self.near = sums_of_rows(len(self.y)), {"x": (0, 0, 0)}
 
     def text(self, at):
-        return (f"dense_input_gradient<{self.slices}, {self.wide}, {at.near_rows}>({at.d}, {at.weights}, {at.near}, "
-                f"{at.x}, {squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
+        return (f"dense({at.x}, {self.rows(at)}, {at.bias}, {squash(self.squash)}, {at.y}, "
+                f"{at.scratch})")  # fmt: skip
+
+
+class DenseInputGradient(_Product):
+    def __init__(self, **named):
+        super().__init__(**named)
+        self.scratch, self.near = WARPS * min(len(self.dx), COLUMNS_AT_ONCE), {"d": (0, 0, 0)}
+
+    def text(self, at):
+        return (f"dense_input_gradient({at.d}, {self.rows(at)}, {at.x}, {squash(self.squash)}, {at.dx}, "
+                f"{at.scratch})")  # fmt: skip
 
 
 class Subsampling(Step):
@@ -180,8 +218,6 @@ class Subsampling(Step):
 
 
 class SubsamplingBackward(Step):
-    ends_early = True
-
     def __init__(self, **named):
         super().__init__(**named)
         maps, outputs = len(self.d), math.prod(self.d.shape[1:-1])
@@ -194,7 +230,10 @@ class SubsamplingBackward(Step):
     def text(self, at):
         size_h, size_w = self.window.size
         return (f"subsampling_backward<{size_h}, {size_w}, {self.lanes}>({at.d}, {at.x}, {at.coefficient}, "
-                f"{squash(self.squash)}, {at.dx}, {at.sums}, {at.scratch})")  # fmt: skip
+                f"{squash(self.squash)}, {at.dx}, {at.scratch})")  # fmt: skip
+
+    def rest(self, at):
+        return f"add_up<{self.sums}, {self.lanes}, {self.lanes + 1}, 1>({at.scratch}, {at.sums})"
 
 
 class MaxPool(Step):

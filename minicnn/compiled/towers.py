@@ -3,8 +3,8 @@
 ``plan`` finds them by a general rule. A primitive that needs nothing but its own sample, and parameters that every
 block can read by itself, may stand in a tower; a run of two or more of them is one, and where what it keeps in shared
 memory does not fit, its halves may be. Gradients of weights that stand between are put off to the end, for nobody waits
-for them. ``Tower`` lays out the shared memory and writes the kernel: a list of calls of the functions in
-kernels/cuda/tower_*.cuh.
+for them; in a tower, those of all convolutions are computed side by side. ``Tower`` lays out the shared memory and
+writes the kernel: a list of calls of the functions in kernels/cuda/tower_*.cuh.
 """
 
 import inspect
@@ -15,7 +15,7 @@ import numpy as np
 
 from minicnn.compiled import primitives
 from minicnn.compiled.tower_memory import Buffer, Kept, Scratch, lay_out, shape_of
-from minicnn.compiled.tower_steps import ALONE, SMALL, THREADS, WARPS, address, step
+from minicnn.compiled.tower_steps import ALONE, HELD, SMALL, THREADS, WARPS, address, share_threads, step
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -100,8 +100,11 @@ class Tower:
     """A run of calls as one kernel, ``name``; ``bytes`` of shared memory, and ``text()`` when the plan is made."""
 
     def __init__(self, run, calls):
-        self.calls, self.steps = list(run), [call.step for call in run]
-        self.name = f"{run[0].primitive}_to_{run[-1].primitive}"
+        self.calls = sorted(run, key=lambda call: not call.step.waited_for)
+        self.steps = [step(call.primitive, call.named) for call in self.calls]
+        if last := [step for step in self.steps if not step.waited_for]:
+            share_threads(last)
+        self.name = f"{run[0].primitive}_to_{self.calls[-1].primitive}"
         self.samples, self.shared_with = run[0].named[run[0].samples[0]].shape[-1], set()
         self.read_elsewhere = set().union(*(call.read() for call in calls if call not in run))
         self.read_anywhere = set().union(*(call.read() for call in calls))
@@ -123,7 +126,7 @@ class Tower:
             if not wanted or first < 2 or place in self.buffers:
                 continue
             for rows in range(len(weights) // WARPS * WARPS, len(weights) // 2, -WARPS):
-                self.kept[place] = Kept(weights, rows, first, self._until(last))
+                self.kept[place] = Kept(weights, rows, first, self._end(last))
                 self._lay_out()
                 if self.bytes <= memory:
                     break
@@ -145,32 +148,39 @@ class Tower:
             for name, a in call.named.items():
                 if not _is_array(a) or a.dtype != real:
                     continue
-                place, frame, is_batch = address(a), call.step.near.get(name), name in call.samples
+                place, frame, is_batch = address(a), self.steps[number].near.get(name), name in call.samples
                 early = not is_batch and name not in NOT_IN_A_KERNEL and a.size <= SMALL
                 if frame is None and not early and not (place in written and place in read and is_batch):
                     continue
                 if place not in self.buffers:
                     start, made_here = written.get(place, -1 if early else number - 1), place in written
                     self.buffers[place] = Buffer(a, name, number, is_batch, start, made_here, early)
-                self.buffers[place].used(self._until(number), frame or (0, 0, 0))
+                self.buffers[place].used(self._end(number), frame or (0, 0, 0))
         for number, call in enumerate(self.calls):
             for name in call.samples:
-                if address(call.named[name]) in self.buffers:
-                    self.buffers[address(call.named[name])].used(self._until(number), as_array=call.named[name])
+                if buffer := self.buffers.get(address(call.named[name])):
+                    buffer.used(self._end(number), as_array=call.named[name])
+                    if not buffer.made_here:  # fetched before the first that reads it
+                        buffer.first = min(buffer.first, number - 1)
         for place, buffer in self.buffers.items():
             buffer.left = buffer.made_here and self._leaves(place)
             if buffer.left:
                 buffer.last = max(buffer.last, buffer.first + 1)
 
-    def _until(self, number):
-        """The step before whose end some thread may still be in step ``number``."""
-        while number < len(self.steps) - 1 and self._goes_on(number):
+    def _end(self, number):
+        """The step before whose end some thread may still be in step ``number``, but for its rest."""
+        while self._goes_on(number):
             number += 1
         return number
 
+    def _end_of_rest(self, number):
+        """The step beside whose end is the rest of step ``number``."""
+        end = self._end(number)
+        return end if self.steps[number].rest is None else self._end(min(end + 1, len(self.steps) - 1))
+
     def _goes_on(self, number):
         """Whether a thread goes on from step ``number`` to the next without waiting for the others."""
-        return number >= 0 and self.steps[number].ends_early
+        return 0 <= number < len(self.steps) - 1 and not self.steps[number].waited_for
 
     def _leaves(self, place):
         """Whether an array is wanted outside: somebody else reads it, or nobody does, as what a program is for."""
@@ -179,7 +189,7 @@ class Tower:
     def _lay_out(self):
         """Give everything that lies in shared memory its place there."""
         used = [(number, s.scratch) for number, s in enumerate(self.steps) if s.scratch]
-        self.scratch = {number: Scratch(size, number, self._until(number)) for number, size in used}
+        self.scratch = {number: Scratch(size, number, self._end_of_rest(number)) for number, size in used}
         self.table = np.array([n for s in self.steps for a in s.tables for n in a], np.int32)
         if len(self.table):
             self.scratch["tables"] = Scratch(-(-self.table.nbytes // self.itemsize), -1, len(self.steps))
@@ -190,16 +200,20 @@ class Tower:
     def text(self):
         """(the kernel for ``source``, its arguments): arrays, tables as NumPy arrays, floats, and for partial sums and
         the criterion's results ("sums", step) and "blocks", which whoever launches it has to make."""
-        self.parameters, self.arguments, self.names, self.variables = [], [], {}, {}
-        stages = [self._stage(number) for number in range(-1, len(self.calls))]
-        for number, stage in enumerate(stages[:-1], -1):
+        self.parameters, self.arguments, self.names, self.variables, self.sums = [], [], {}, {}, {}
+        self.rows, stages, rests, last = self._rows(), [], [], len(self.calls) - 1
+        for number in range(-1, last + 1):
             arriving = [kept for kept in self.kept.values() if kept.reader == number + 1]
-            stage += ["arrived();"] if arriving else []
-            if stage and (arriving or self._fetched(number) or not self._goes_on(number)):
-                stage.append("__syncthreads();")
-        stages.append(self._leaving(len(self.calls) - 1))
+            stages += self._stage(number)
+            stages += [f"arrived<{kept.count}>({self._near_rows(kept)});" for kept in arriving]
+            if number >= 0 and self.steps[number].rest is not None:
+                rests.append(f"{self.steps[number].rest(self._at(number))};")
+            waits = arriving or self._fetched(number) or not self._goes_on(number)
+            if stages and waits and (rests or number < last):
+                stages += ["__syncthreads();", *rests]
+                rests = []
         variables = [f"auto {name} = {value};" for value, name in self.variables.items()]
-        body = ["DYNAMIC_SHARED(real, room);", "int n = blockIdx.x;", *variables, *itertools.chain(*stages)]
+        body = ["DYNAMIC_SHARED(real, room);", "int n = blockIdx.x;", *variables, *stages]
         lines = [
             f'extern "C" __global__ void __launch_bounds__({THREADS}, 1) {self.name}(',
             *(f"    {p}," for p in self.parameters[:-1]), f"    {self.parameters[-1]})", "{",
@@ -216,15 +230,25 @@ class Tower:
             if kept.first == number:
                 weights = self._array("weights", kept.array, kept.reader)
                 lines.append(f"send<{kept.count}>({weights}, {self._near_rows(kept)});")
-        if number + 1 < len(self.steps) and self._reads_ahead(number + 1):
+        if self.rows.get(number + 1) == f"rows{number + 1}":
             lines.append(f"{self.steps[number + 1].ahead(self._at(number + 1))};")
         return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
 
-    def _reads_ahead(self, number):
-        """Whether a step's weights, or the few of them that are not kept, are on their way while the step before
-        computes."""
-        step, place = self.steps[number], address(self.calls[number].named.get("weights"))
-        return step.ahead is not None and place not in self.buffers and (step.reads_ahead or place in self.kept)
+    def _rows(self):
+        """{step: what its weights are called}, where they, or all that are not kept, are in registers: on their way
+        while the step before computes, or, where a block has them to itself, since an earlier step needed them."""
+        rows, held = {}, 0
+        for number, call in enumerate(self.calls):
+            step, place = self.steps[number], address(call.named.get("weights"))
+            if step.ahead is None or place in self.buffers:
+                continue
+            size = step.in_registers(self.kept[place].rows if place in self.kept else 0)
+            earlier = [n for n in rows if address(self.calls[n].named["weights"]) == place]
+            if size and not earlier:
+                rows[number] = f"rows{number}"
+            elif size and held + size <= HELD and self.samples <= ALONE:
+                rows[number], held = rows[earlier[0]], held + size
+        return rows
 
     def _fetched(self, number):
         return [b for b in self._begun(number) if not b.made_here and not b.early]
@@ -263,19 +287,25 @@ class Tower:
             elif name not in NOT_IN_A_KERNEL:  # a parameter
                 near = self.buffers.get(address(a))
                 expressions[name] = self._array(name, a, number) if near is None else f"{self._near(near)}.data"
-        scratch, sums = self.scratch.get(number), call.step.sums
+        step, scratch = self.steps[number], self.scratch.get(number)
         kept = self.kept.get(address(call.named.get("weights")))
         before = sum(len(a) for s in self.steps[:number] for a in s.tables)
-        starts = itertools.accumulate((len(a) for a in call.step.tables), initial=before)
+        starts = itertools.accumulate((len(a) for a in step.tables), initial=before)
         return SimpleNamespace(
-            **expressions, ahead=self._reads_ahead(number),
+            **expressions, rows=self.rows.get(number),
             near_rows=kept.rows if kept else 0, near=self._near_rows(kept) if kept else "nullptr",
-            tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, call.step.tables)),
+            tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, step.tables)),
             real=lambda name, value: self._parameter("real", name, number, float(value)),
             blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
             scratch="room" if scratch is None else f"room + {scratch.offset}",
-            sums=sums and f"{self._parameter('real*', 'sums', number, ('sums', number))} + (offset)n * {sums}",
+            sums=step.sums and self._sums(number),
         )  # fmt: skip
+
+    def _sums(self, number):
+        """Where this block leaves the sums of step ``number``."""
+        if number not in self.sums:
+            self.sums[number] = self._parameter("real*", "sums", number, ("sums", number))
+        return f"{self.sums[number]} + (offset)n * {self.steps[number].sums}"
 
     def _near(self, buffer):
         return self._variable(f"{buffer.type}{{room + {buffer.offset}}}", f"near_{buffer.name}{buffer.step}")

@@ -5,7 +5,7 @@
 // that never reach a barrier the others wait at are an error, as they hang a GPU. Between two barriers the threads run
 // in ascending, descending or random order: a kernel that lacks a barrier gives different results.
 // Shared memory is full of NaN when a block starts: it remembers nothing from the block before. What is sent there
-// (send_16_bytes) comes when the thread waits for it, and no sooner.
+// (send) comes when a thread waits for it, and no sooner.
 //
 // Two threads that touch one word of shared memory between two barriers, one of them writing, race, and that is an
 // error whatever comes out. To see it, the kernel is compiled with -fsanitize=thread, which has every access to memory
@@ -150,7 +150,12 @@ UNWATCHED __attribute__((always_inline)) static inline void touch(char* address,
 
 // --------------------------------------------------------------------------------------- threads and blocks
 
-static std::vector<std::pair<void*, const void*>> sent[1024];  // by each thread of a block, into shared memory
+struct Copy {
+    void* to;
+    const void* from;
+    size_t size;
+};
+static std::vector<Copy> sent;  // by a block, into shared memory, and not there yet
 
 const unsigned ASCENDING = 0, DESCENDING = 1;  // other numbers are seeds of random orders
 
@@ -240,7 +245,7 @@ static const char* launch(
             if (memory.size) memset(memory.begin, 0xff, memory.size);
         if (barriers) error = run_block(threads, which, random);
         else run_threads(threads, which, random);
-        for (auto& copies : sent) copies.clear();
+        sent.clear();
         if (error) break;
     }
     free(dynamic_memory);
@@ -250,19 +255,23 @@ static const char* launch(
 
 }  // namespace cuda_on_host
 
-// Copies on their way into shared memory: until a thread waits for its own, NaN lies there.
-UNWATCHED static void send_16_bytes(void* to, const void* from) {
-    cuda_on_host::touch((char*)to, 16, true);
-    memset(to, 0xff, 16);
-    cuda_on_host::sent[cuda_on_host::thread].push_back({to, from});
+// Copies on their way into shared memory: until a thread waits for them, NaN lies there.
+template <int SIZE, typename Element>
+UNWATCHED static void send(const Element* from, Element* to) {
+    if (cuda_on_host::thread) return;
+    cuda_on_host::touch((char*)to, SIZE * sizeof(Element), true);
+    memset(to, 0xff, SIZE * sizeof(Element));
+    cuda_on_host::sent.push_back({to, from, SIZE * sizeof(Element)});
 }
 
-UNWATCHED static void arrived() {
-    for (auto& copy : cuda_on_host::sent[cuda_on_host::thread]) {
-        cuda_on_host::touch((char*)copy.first, 16, true);
-        memcpy(copy.first, copy.second, 16);
-    }
-    cuda_on_host::sent[cuda_on_host::thread].clear();
+template <int SIZE, typename Element>
+UNWATCHED static void arrived(const Element* to) {
+    for (auto copy = cuda_on_host::sent.begin(); copy != cuda_on_host::sent.end(); copy++)
+        if (copy->to == to) {
+            memcpy(copy->to, copy->from, copy->size);
+            cuda_on_host::sent.erase(copy);
+            return;
+        }
 }
 
 static inline float __fdividef(float a, float b) { return a / b; }

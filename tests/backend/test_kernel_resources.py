@@ -9,6 +9,7 @@ from pathlib import Path
 
 import device_stream
 import host_kernels
+import numpy as np
 import pytest
 
 from minicnn.backend import kernels
@@ -56,6 +57,16 @@ def test_no_kernel_spills_or_crowds_a_multiprocessor(compiled):
         assert 0 < numbers["registers"] <= 65_536 // (2 * kernels.THREADS), words
         most = MOST_OF_A_TOWER if "_to_" in words else kernels.SHARED_MEMORY  # smaller GPUs get smaller towers
         assert numbers["shared"] <= most, words
+
+
+@with_nvrtc
+def test_two_blocks_of_a_tower_fit_on_a_multiprocessor_where_samples_are_many():
+    """At batch 256 there are more blocks than multiprocessors: 65,536 registers are for two of 512 threads."""
+    towers = [launch for launch in estimate.recorded.launches("lenet5", samples=256) if "_to_" in launch[2]]
+    assert len(towers) == 3
+    for code, options, name, _, block, *_ in towers:
+        _, found = estimate.compiled(code, options)
+        assert found[name]["registers"] * np.prod(block) * 2 <= 65_536, name
 
 
 @with_nvrtc

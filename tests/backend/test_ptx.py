@@ -83,19 +83,36 @@ SENT = NEIGHBOURS.replace("""
     ld.global.f32   %f1, [%rd4];""", "").replace("""
     st.shared.f32   [%r4], %f1;
 """, """
-    cp.async.cg.shared.global [%r4], [%rd4], 16;
+    setp.ne.s32     %p2, %r1, 0;
+    add.s32         %r6, %r3, 256;
+    mov.u32         %r7, 256;
+    @%p2 bra        $L_others;
+    mbarrier.init.shared.b64 [%r6], 1;
+    fence.proxy.async.shared::cta;
+    mbarrier.arrive.expect_tx.shared.b64 _, [%r6], %r7;
+    cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r3], [%rd1], %r7, [%r6];
+$L_others:
+    bar.sync        0;
 WAIT
     ld.shared.f32   %f1, [%r4];
-""").replace("%r1, 4;", "%r1, 16;")
-"""The same with an x of four words each, the first of which counts, sent into shared memory."""
+""")
+"""The same, x being sent into shared memory by thread 0."""
+
+WAIT = """
+$L_wait:
+    mbarrier.try_wait.parity.shared.b64 all, [%r6], 0;
+    selp.u32        %r8, 1, 0, all;
+    setp.eq.s32     %p3, %r8, 0;
+    @%p3 bra        $L_wait;
+"""
 
 
-@pytest.mark.parametrize("wait", ["cp.async.wait_all;", ""])
+@pytest.mark.parametrize("wait", [WAIT, ""])
 def test_what_is_sent_into_shared_memory_is_waited_for_where_the_text_says(wait):
-    (kernel,) = ptx.kernels(SENT.replace("STRIDE", "16").replace("WAIT", wait)).values()
-    x = np.arange(256, dtype=np.float32)
-    memory = np.concatenate([np.zeros(256, np.uint8), x.view(np.uint8), np.zeros(1024, np.uint8)])
-    block = ptx.Block(kernel, [np.uint64(256), np.uint64(1280)], memory, (1,), (64,)).run()
-    np.testing.assert_array_equal(block.memory[1280:].view(np.float32)[::4], x[::4] + 2 * np.r_[0, x[:-4:4]])
-    assert block.counts["global sectors"] == 1024 // 32 + 32  # all of x is read, and y has a word a sector half full
-    assert (block.cycles > ptx.LATENCY["global"]) == bool(wait)
+    (kernel,) = ptx.kernels(SENT.replace("STRIDE", "4").replace("WAIT", wait)).values()
+    x = np.arange(64, dtype=np.float32)
+    memory = np.concatenate([np.zeros(256, np.uint8), x.view(np.uint8), np.zeros(256, np.uint8)])
+    block = ptx.Block(kernel, [np.uint64(256), np.uint64(512)], memory, (1,), (64,), bandwidth=0.5).run()
+    np.testing.assert_array_equal(block.memory[512:].view(np.float32), x + 2 * np.r_[0, x[:-1]])
+    assert block.counts["copied sectors"] == 8 and block.counts["global sectors"] == 8  # x and y
+    assert (block.cycles > ptx.LATENCY["global"] + 256 / 0.5) == bool(wait)

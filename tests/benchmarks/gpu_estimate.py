@@ -58,6 +58,11 @@ def compiled(code, options):
     return ptx.kernels(text.decode()), kernel_resources.resources(log)
 
 
+def bandwidth(blocks):
+    """Bytes a cycle from global memory for each of so many blocks."""
+    return min(HOPPER["global_bytes_a_cycle"], HOPPER["all_global_bytes_a_cycle"] / blocks)
+
+
 def run_block(number, kernel, grid, block, args, shared):
     """The kernel's block of this number, run."""
     memory, at, arguments, places = [np.zeros(4096, np.uint8)], 4096, [], {}
@@ -73,17 +78,17 @@ def run_block(number, kernel, grid, block, args, shared):
         else:
             arguments.append(np.uint64(a) if a.dtype == np.intp else a)
     index = np.unravel_index(number, (*grid, 1, 1)[:3][::-1])[::-1]
-    return ptx.Block(kernel, arguments, np.concatenate(memory), grid, block, index, shared).run()
+    share = bandwidth(min(int(np.prod(grid)), HOPPER["multiprocessors"]))
+    return ptx.Block(kernel, arguments, np.concatenate(memory), grid, block, index, shared, share).run()
 
 
 def busy(counts, blocks=1):
     """Cycles of a multiprocessor for each of the things that are done side by side; blocks: that run at once."""
     h = HOPPER
-    bandwidth = min(h["global_bytes_a_cycle"], h["all_global_bytes_a_cycle"] / blocks)
     return {
         "issue": counts["issue"], "shared memory": counts.get("shared wavefronts", 0) / h["shared_wavefronts_a_cycle"],
         "special functions": counts.get("special", 0) / h["special_warps_a_cycle"],
-        "global memory": 32 * counts.get("global sectors", 0) / bandwidth,
+        "global memory": 32 * counts.get("global sectors", 0) / bandwidth(blocks),
     }  # fmt: skip
 
 
@@ -94,6 +99,7 @@ def estimate(code, options, name, grid, block, args, shared):
     numbers = sorted({round(i * (blocks - 1) / (SAMPLE - 1)) for i in range(SAMPLE)})
     runs = [run_block(number, kernel, grid, block, args, shared) for number in numbers]
     n = {key: np.mean([run.counts[key] for run in runs]) for key in runs[0].counts | runs[-1].counts}
+    n["global sectors"] = n.get("global sectors", 0) + n.get("copied sectors", 0)
     at_work = min(blocks, h["multiprocessors"])
     cycles = [sum(max(cycles, *busy(counts, at_work).values()) for cycles, counts in run.stages) for run in runs]
     alone, slowest = np.mean(cycles), max(cycles)

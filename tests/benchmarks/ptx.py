@@ -78,13 +78,14 @@ class Block:
     """A block of a grid on its way through a kernel.
 
     arguments: a scalar of NumPy for each parameter, arrays as addresses in ``memory``, the bytes of the device;
-    dynamic: bytes of shared memory that the launch asks for. ``run()`` runs it to the end; then ``counts`` has the
+    dynamic: bytes of shared memory that the launch asks for; bandwidth: bytes a cycle that the copy engine gets from
+    global memory. ``run()`` runs it to the end; then ``counts`` has the
     instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` both,
     (cycles, counts), for each stretch between barriers; there, "issue" is what the busiest of SCHEDULERS starts.
     """
 
-    def __init__(self, kernel, arguments, memory, grid, block, index=(0, 0, 0), dynamic=0):
-        self.kernel, self.memory = kernel, memory
+    def __init__(self, kernel, arguments, memory, grid, block, index=(0, 0, 0), dynamic=0, bandwidth=64):
+        self.kernel, self.memory, self.bandwidth = kernel, memory, bandwidth
         self.threads = int(np.prod(block))
         lanes = np.arange(self.threads, dtype=np.uint32)
         x, y, _ = (*block, 1, 1)[:3]
@@ -96,7 +97,7 @@ class Block:
         self.shared = np.full(self.dynamic + dynamic + 16 & ~7, 0xFF, np.uint8)
         self.registers, self.counts = {}, Counter()
         warps = -(-self.threads // WARP)
-        self.clock, self.ready, self.settled, self.sent = np.zeros(warps), {}, np.zeros(warps), np.zeros(warps)
+        self.clock, self.ready, self.settled, self.sent = np.zeros(warps), {}, np.zeros(warps), {}
         self.stages, self.begun, self.issued, self.counted = [], 0.0, np.zeros(warps), Counter()
 
     def run(self):
@@ -132,7 +133,7 @@ class Block:
                         self.counts["barriers"] += 1
                     else:
                         alive &= ~taken
-                elif name[:2] == ["cp", "async"]:
+                elif name[0] in ("cp", "mbarrier", "fence"):
                     self._send(name, operands, taken)
                 elif taken.any():
                     self._execute(name, operands, taken)
@@ -178,20 +179,23 @@ class Block:
         self.settled = np.maximum(self.settled, done)
 
     def _send(self, name, operands, active):
-        """Bytes into shared memory on their way, or (wait_all) the wait for them: nobody else waits."""
+        """The copy engine: cp sends bytes to shared memory, and tells a word there; mbarrier.try_wait waits for it."""
         warps = self._warps(active)
         self.counts["instructions"] += warps.sum()
         self.issued += warps
         self.clock[warps] += 1
-        if name[2] == "wait_all":
-            self.clock[warps] = np.maximum(self.clock, self.sent)[warps]
+        if name[:2] not in (["cp", "async"], ["mbarrier", "try_wait"]) or not active.any():
             return
-        to, source = (self.registers[o.strip("[]")].astype(np.int64)[active] for o in operands[:2])
-        for byte in range(int(operands[2])):
-            self.shared[to + byte] = self.memory[source + byte]
-        self.sent = np.where(warps, self.clock + LATENCY["global"], self.sent)
-        self.counts["global accesses"] += warps.sum()
-        self.counts["global sectors"] += len(np.unique(source // 32))
+        numbers = [self._value(o.strip("[]"), np.uint64) for o in operands if re.match(r"\[?%", o)]
+        numbers = [int(np.broadcast_to(n, self.threads)[active][0]) for n in numbers]
+        if name[0] == "mbarrier":
+            self._write(operands[0], np.ones(self.threads, np.bool_), active)
+            self.clock[warps] = np.maximum(self.clock, self.sent[numbers[0]])[warps]
+            return
+        to, source, size, word = numbers
+        self.shared[to : to + size] = self.memory[source : source + size]
+        self.sent[word] = self.clock[warps].max() + LATENCY["global"] + size / self.bandwidth
+        self.counts["copied sectors"] += size // 32
 
     def _operand_type(self, base, name, dtype, position):
         if base == "cvt":

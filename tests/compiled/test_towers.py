@@ -1,5 +1,6 @@
 """Which primitives become one kernel, and that whole steps with towers are what the plain primitives say."""
 
+import functools
 import itertools
 import logging
 import re
@@ -13,11 +14,12 @@ from quick import rest_slow
 from recorded import HOPPER, calls, lenet_units
 
 import minicnn as mc
-from minicnn.compiled import cuda_towers, towers
+from minicnn.compiled import cuda_towers, primitives, towers
 from minicnn.compiled.cuda_towers import TowerForm
 from minicnn.compiled.graph import GraphSteps
 from minicnn.compiled.plain import PlainForm
 from minicnn.compiled.program import Program
+from minicnn.compiled.tower_steps import FEWEST_ROWS, LANES, THREADS, share_threads, step
 from minicnn.compiled.towers import Tower, plan
 
 
@@ -56,8 +58,43 @@ def test_what_does_not_fit_is_halved_until_it_does():
         assert len(found) > 1 and all(tower.bytes <= memory for tower in found)
         assert all(tower.bytes > memory and len(tower.calls) == 2 for tower in left_out)
         flat = [call for unit in units for call in (unit.calls if type(unit) is Tower else [unit])]
-        assert flat == whole.calls
+        assert sorted(flat, key=whole.calls.index) == whole.calls
     assert plan(whole.calls, 10)[0] == whole.calls
+
+
+def test_gradients_of_convolutions_come_last_and_share_a_blocks_threads():
+    """C3's 300 rows of kernels and C1's 30, in slices: the thread with most to do has as little as possible."""
+    steps = lenet_units("lenet5")[0].steps
+    c3, c1 = (step for step in steps if not step.waited_for)
+    assert steps[-2:] == [c3, c1]
+    assert (c3.rows, c3.slices, c3.first) == (300, 1, 0) and (c1.rows, c1.slices, c1.first) == (30, 6, 320)
+    assert c3.rest is None and c1.rest is not None, "what the slices have is added up"
+
+
+def weight_gradient(maps, height, width, kernel):
+    """The step of a convolution of one map."""
+    d, x = (np.zeros((c, height, width, 1), np.float32) for c in (maps, 1))
+    pairs = primitives.Connections(maps, 1, tuple((o, 0) for o in range(maps)))
+    window = primitives.Window((kernel, kernel), (1, 1), (kernel // 2, kernel // 2))
+    return step("convolution_weight_gradient", {
+        "d": d, "x": x, "window": window, "connections": pairs, "dweights": None, "dbias": None,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("sizes", [
+    [(4, 9, 7, 3)], [(40, 30, 30, 5)], [(6, 28, 28, 5), (16, 10, 10, 5)], [(200, 6, 6, 3), (3, 20, 20, 5)],
+    [(1, 40, 8, 1), (30, 12, 12, 3), (7, 5, 5, 3)], [(1, 2, 2, 1)],
+])  # fmt: skip
+def test_no_warp_has_a_part_of_two_gradients_unless_there_are_more_than_it_has_threads(sizes):
+    gradients = [weight_gradient(*each) for each in sizes]
+    share_threads(gradients)
+    ends = [g.first + g.rows * g.slices for g in gradients]
+    assert all(g.first % LANES == 0 and 0 <= g.first - end < LANES for g, end in zip(gradients, [0, *ends]))
+    assert all(g.slices == 1 or -(-g.height // g.slices) >= FEWEST_ROWS for g in gradients)
+    if ends[-1] > THREADS:
+        assert all(g.slices == 1 for g in gradients)
+    for g in gradients:
+        assert (g.rest is None, g.scratch) == ((True, 0) if g.slices == 1 else (False, g.sums * g.slices))
 
 
 def sequential(*layers):
@@ -101,7 +138,24 @@ def test_weights_are_kept_in_shared_memory_where_there_is_room(name, dtype, memo
     for one in kept:
         first, last = (towers[0].calls[number].primitive for number in (one.first, one.last))
         assert (first, last) == ("convolution", "dense_input_gradient")
-        assert towers[0].text()[0].count(", near_weights5") == 3, "they are sent once and read twice"
+        text, _ = towers[0].text()
+        assert text.count("(weights5, near_weights5)") == 2, "they are sent, and declared with those in registers"
+        assert text.count(", rows5, ") == 2, "on both ways"
+
+
+def test_weights_stay_in_registers_as_far_as_there_is_room():
+    """Five layers have 128 bytes a thread each: two wait for the way back, three are loaded again. Where blocks share a
+    multiprocessor, all are."""
+    hidden = [mc.Linear(128, 128) for _ in range(5)]
+    net = sequential(mc.MaxPool2d(7), mc.Flatten(), mc.Linear(16, 128), *hidden, mc.Linear(128, 10))
+    for samples, held in ((64, 2), (200, 0)):
+        (tower, *_) = plan(calls(net, mc.losses.CrossEntropyLoss(), samples), HOPPER)[0]
+        text, _ = tower.text()
+        declared = re.findall(r"Rows<128, 128, 4, 0> (rows\d+)\(", text)
+        used = re.findall(r"dense\w*\(near_\w+, (rows\d+),", text)
+        assert len(declared) == len({*declared}) == 5
+        assert sorted(used.count(name) for name in declared) == [1] * (5 - held) + [2] * held
+        assert len(re.findall(r"gradient\(near_\w+, Rows<128, 128, 4, 0>", text)) == 5 - held
 
 
 def test_what_nobody_outside_reads_never_leaves_shared_memory():
@@ -160,9 +214,26 @@ def gradients(device, make, loss, samples, counting, dtype="float64", numpy=Fals
     return device.to_numpy(gradient), device.to_numpy(form.blocks).sum(axis=0)
 
 
+def wide(maps, kernel, outputs):
+    """A maker of networks with a fully connected layer of many columns."""
+
+    def make(rng=0, dtype="float64", backend="numpy"):
+        how, inputs = {"rng": np.random.default_rng(rng), "dtype": dtype}, maps * (29 - kernel) ** 2
+        net = sequential(
+            mc.Conv2d(1, maps, kernel, **how), mc.ScaledTanh(), mc.Flatten(), mc.Linear(inputs, outputs, **how),
+            mc.ScaledTanh(), mc.Linear(outputs, 10, **how),
+        )  # fmt: skip
+        return net.to(backend, dtype)
+
+    return make
+
+
 @pytest.mark.parametrize("samples, counting", rest_slow([(5, 3), (1, 1)]))
 @pytest.mark.parametrize("make, loss", [
     (odd, mc.losses.CrossEntropyLoss()), (mc.models.lenet5, mc.losses.MAPLoss(2.0)),
+    (wide(2, 6, 12), mc.losses.CrossEntropyLoss()),  # 1,058 columns: in two turns
+    (wide(1, 9, 5), mc.losses.CrossEntropyLoss()),  # 400, all in registers
+    (wide(4, 13, 150), mc.losses.CrossEntropyLoss()),  # 1,024, and more rows than a block has at a time
 ])  # fmt: skip
 def test_a_step_with_towers_is_the_step_of_the_plain_primitives(device, monkeypatch, make, loss, samples, counting):
     expected, result = gradients(device, make, loss, samples, counting, numpy=True)
@@ -199,16 +270,13 @@ def test_weights_that_are_kept_are_the_same_weights(device, monkeypatch, make, l
     np.testing.assert_array_equal(blocks, blocks_without)
 
 
-@pytest.mark.parametrize("without, message", [
-    ("arrived();", "not equal"), ("arrived();\n    __syncthreads();", "a race"),
-])  # fmt: skip
-def test_weights_that_are_on_their_way_are_waited_for(device, monkeypatch, without, message):
+def test_weights_that_are_on_their_way_are_waited_for(device, monkeypatch):
     expected, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
     source = towers.source
-    monkeypatch.setattr(cuda_towers, "source", lambda texts: source([text.replace(without, "") for text in texts]))
-    with pytest.raises(AssertionError, match=message):
-        got, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
-        np.testing.assert_array_equal(got, expected, "not equal")
+    without = functools.partial(re.sub, r"arrived<.*;\n", "\n")
+    monkeypatch.setattr(cuda_towers, "source", lambda texts: source(map(without, texts)))
+    got, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
+    assert np.isnan(got).any() and not np.isnan(expected).any()
 
 
 @pytest.mark.slow
@@ -254,8 +322,8 @@ def test_a_missing_barrier_in_a_tower_is_a_race(device, monkeypatch):
 
 
 def test_memory_that_a_thread_may_still_use_is_not_given_away(device, monkeypatch):
-    """No barrier stands behind the gradient of C3's weights: what it reads has to last for one step more."""
-    monkeypatch.setattr(Tower, "_until", lambda self, number: number)
+    """What a layer leaves to be added up lasts until it is, beside the next step."""
+    monkeypatch.setattr(Tower, "_end_of_rest", lambda self, number: number)
     with pytest.raises(AssertionError, match="gather_to_convolution_weight_gradient: a race"):
         gradients(device, mc.models.lenet5, mc.losses.MAPLoss(), 2, 2, "float32")
 
