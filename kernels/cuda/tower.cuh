@@ -142,26 +142,28 @@ template <int WIDE>
 __device__ inline Neighbours<WIDE> neighbours(const real* first) { return *(const Neighbours<WIDE>*)first; }
 
 // SIZE elements on their way into shared memory while the threads go on; from and to begin at multiples of 16 bytes. On
-// Hopper a copy engine moves them, which thread 0 asks for: `send` costs the others nothing. A word behind the elements
-// counts the bytes that have come. At least one barrier after `send` every thread waits there, in `arrived`, once.
+// Hopper a copy engine moves them, which thread 0 asks for: `send` costs the others nothing. A counter in shared memory, which
+// serves no other purpose after, is told of the bytes that have come. At least one barrier after `send` every thread waits
+// for it, in `arrived`.
+typedef unsigned long long Counter;
+
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 template <int SIZE>
-__device__ inline void send(const real* from, real* to)
+__device__ inline void send(const real* from, real* to, Counter* counter)
 {
     if (threadIdx.x > 0) return;
-    unsigned near = (unsigned)__cvta_generic_to_shared(to), counter = (unsigned)__cvta_generic_to_shared(to + SIZE);
+    unsigned near = (unsigned)__cvta_generic_to_shared(to), word = (unsigned)__cvta_generic_to_shared(counter);
     asm volatile(
         "mbarrier.init.shared.b64 [%0], 1;\n"
         "fence.proxy.async.shared::cta;\n"
         "mbarrier.arrive.expect_tx.shared.b64 _, [%0], %3;\n"
         "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%1], [%2], %3, [%0];\n"
-        ::"r"(counter), "r"(near), "l"(__cvta_generic_to_global(from)), "r"((unsigned)(SIZE * sizeof(real))) : "memory");
+        ::"r"(word), "r"(near), "l"(__cvta_generic_to_global(from)), "r"((unsigned)(SIZE * sizeof(real))) : "memory");
 }
 
-template <int SIZE>
-__device__ inline void arrived(const real* to)
+__device__ inline void arrived(Counter* counter)
 {
-    unsigned counter = (unsigned)__cvta_generic_to_shared(to + SIZE), done = 0;
+    unsigned word = (unsigned)__cvta_generic_to_shared(counter), done = 0;
     while (!done)
         asm volatile(
             "{\n"
@@ -169,19 +171,18 @@ __device__ inline void arrived(const real* to)
             "mbarrier.try_wait.parity.shared.b64 all, [%1], 0;\n"
             "selp.u32 %0, 1, 0, all;\n"
             " }\n"
-            : "=r"(done) : "r"(counter) : "memory");
+            : "=r"(done) : "r"(word) : "memory");
 }
 #elif defined(__CUDA_ARCH__)
 template <int SIZE>
-__device__ inline void send(const real* from, real* to)
+__device__ inline void send(const real* from, real* to, Counter*)
 {
     const int WIDE = 16 / sizeof(real);
     for (int i = threadIdx.x * WIDE; i < SIZE; i += THREADS * WIDE)
         *(Neighbours<WIDE>*)(to + i) = neighbours<WIDE>(from + i);
 }
 
-template <int SIZE>
-__device__ inline void arrived(const real* to) {}
+__device__ inline void arrived(Counter*) {}
 #endif
 
 // 0, which the compiler does not know: what is loaded from `a + unknown_zero()` is loaded here, and not kept since another

@@ -5,9 +5,6 @@ Sizes and offsets are in elements of the network's number type; ``first`` and ``
 
 from minicnn.compiled.tower_steps import WIDEST
 
-COUNTER = 2
-"""Elements behind what is sent into shared memory, where a word of 8 bytes counts what has come."""
-
 
 def lay_out(held):
     """Give each an offset where none that lives at the same time lies, the largest first, each as low as it can -> how
@@ -43,7 +40,7 @@ class Kept:
     def __init__(self, weights, rows, reader, last):
         self.array, self.rows, self.reader = weights, rows, reader
         self.first, self.last, self.count = 1, last, rows * weights.shape[1]
-        self.size = rounded(self.count + COUNTER)
+        self.size = rounded(self.count)
 
 
 class Buffer:

@@ -34,6 +34,9 @@ HEADERS = (
 NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
 """Arguments that ``gradient_sum.cu`` and ``step_end.cuh`` write."""
 
+COUNTER = 2
+"""Elements of shared memory, 8 bytes or more, where it is counted what has been sent there."""
+
 TYPES = {"|u1": "unsigned char", "<i4": "int", "<i8": "offset", "<f4": "real", "<f8": "real"}
 
 
@@ -193,6 +196,8 @@ class Tower:
         self.table = np.array([n for s in self.steps for a in s.tables for n in a], np.int32)
         if len(self.table):
             self.scratch["tables"] = Scratch(-(-self.table.nbytes // self.itemsize), -1, len(self.steps))
+        for kept in self.kept.values():
+            self.scratch[f"counter{kept.reader}"] = Scratch(COUNTER, kept.first, len(self.steps))
         self.bytes = self.itemsize * lay_out([*self.buffers.values(), *self.kept.values(), *self.scratch.values()])
 
     # -------------------------------------------------------------------------------------------------- text
@@ -205,7 +210,7 @@ class Tower:
         for number in range(-1, last + 1):
             arriving = [kept for kept in self.kept.values() if kept.reader == number + 1]
             stages += self._stage(number)
-            stages += [f"arrived<{kept.count}>({self._near_rows(kept)});" for kept in arriving]
+            stages += [f"arrived({self._counter(kept)});" for kept in arriving]
             if number >= 0 and self.steps[number].rest is not None:
                 rests.append(f"{self.steps[number].rest(self._at(number))};")
             waits = arriving or self._fetched(number) or not self._goes_on(number)
@@ -229,7 +234,7 @@ class Tower:
         for kept in self.kept.values():
             if kept.first == number:
                 weights = self._array("weights", kept.array, kept.reader)
-                lines.append(f"send<{kept.count}>({weights}, {self._near_rows(kept)});")
+                lines.append(f"send<{kept.count}>({weights}, {self._near_rows(kept)}, {self._counter(kept)});")
         if self.rows.get(number + 1) == f"rows{number + 1}":
             lines.append(f"{self.steps[number + 1].ahead(self._at(number + 1))};")
         return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
@@ -312,6 +317,10 @@ class Tower:
 
     def _near_rows(self, kept):
         return self._variable(f"room + {kept.offset}", f"near_weights{kept.reader}")
+
+    def _counter(self, kept):
+        name = f"counter{kept.reader}"
+        return self._variable(f"(Counter*)(room + {self.scratch[name].offset})", name)
 
     def _stored(self, buffer):
         """Where an array that also lies in shared memory lies in global memory."""

@@ -154,6 +154,7 @@ struct Copy {
     void* to;
     const void* from;
     size_t size;
+    unsigned long long* counter;
 };
 static std::vector<Copy> sent;  // by a block, into shared memory, and not there yet
 
@@ -257,17 +258,18 @@ static const char* launch(
 
 // Copies on their way into shared memory: until a thread waits for them, NaN lies there.
 template <int SIZE, typename Element>
-UNWATCHED static void send(const Element* from, Element* to) {
+UNWATCHED static void send(const Element* from, Element* to, unsigned long long* counter) {
     if (cuda_on_host::thread) return;
     cuda_on_host::touch((char*)to, SIZE * sizeof(Element), true);
+    cuda_on_host::touch((char*)counter, sizeof *counter, true);
     memset(to, 0xff, SIZE * sizeof(Element));
-    cuda_on_host::sent.push_back({to, from, SIZE * sizeof(Element)});
+    cuda_on_host::sent.push_back({to, from, SIZE * sizeof(Element), counter});
 }
 
-template <int SIZE, typename Element>
-UNWATCHED static void arrived(const Element* to) {
+UNWATCHED static void arrived(unsigned long long* counter) {
+    cuda_on_host::touch((char*)counter, sizeof *counter, false);
     for (auto copy = cuda_on_host::sent.begin(); copy != cuda_on_host::sent.end(); copy++)
-        if (copy->to == to) {
+        if (copy->counter == counter) {
             memcpy(copy->to, copy->from, copy->size);
             cuda_on_host::sent.erase(copy);
             return;
