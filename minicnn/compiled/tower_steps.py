@@ -126,6 +126,8 @@ class ConvolutionInputGradient(_Correlation):
 
 
 class ConvolutionWeightGradient(Step):
+    """``share_threads`` says how it is divided among threads."""
+
     waited_for = False
 
     def __init__(self, **named):
@@ -137,7 +139,6 @@ class ConvolutionWeightGradient(Step):
         biases = np.arange(self.rows * kw, self.sums)
         self.targets, self.tables = [(self.dweights, np.arange(self.rows * kw)), (self.dbias, biases)], self.pairs()
         self.constants = f"{kh}, {kw}, {ph}, {pw}, {len(self.connections.pairs)}"
-        share_threads([self])
 
     def pairs(self):
         return np.array(self.connections.pairs).T

@@ -105,8 +105,7 @@ class Tower:
     def __init__(self, run, calls):
         self.calls = sorted(run, key=lambda call: not call.step.waited_for)
         self.steps = [step(call.primitive, call.named) for call in self.calls]
-        if last := [step for step in self.steps if not step.waited_for]:
-            share_threads(last)
+        share_threads([s for s in self.steps if not s.waited_for])
         self.name = f"{run[0].primitive}_to_{self.calls[-1].primitive}"
         self.samples, self.shared_with = run[0].named[run[0].samples[0]].shape[-1], set()
         self.read_elsewhere = set().union(*(call.read() for call in calls if call not in run))
