@@ -35,11 +35,11 @@ class Scratch:
 
 class Kept:
     """So many rows of a layer's weights, sent to shared memory from the second step on for step ``reader`` and others,
-    up to ``last``."""
+    up to ``last``; for the third step from the first on, for a barrier has to come before they are waited for."""
 
     def __init__(self, weights, rows, reader, last):
         self.array, self.rows, self.reader = weights, rows, reader
-        self.first, self.last, self.count = 1, last, rows * weights.shape[1]
+        self.first, self.last, self.count = min(1, reader - 2), last, rows * weights.shape[1]
         self.size = rounded(self.count)
 
 
