@@ -3,7 +3,7 @@
 // Between two small kernels a GPU waits, and what the first has computed makes a way through memory to the second. A
 // sample's maps of a few layers fit into a block's shared memory: there a block does one layer after the other, with a
 // barrier in between, for its own sample n = blockIdx.x. minicnn/compiled/towers.py decides which primitives stand in
-// a tower and writes its kernel, a list of calls of the functions in tower_*.cuh. All sizes are constants.
+// a tower, tower_text.py writes its kernel, a list of calls of the functions in tower_*.cuh. All sizes are constants.
 //
 // One sample's array is seen in one way wherever it lies, as a(c, h, w) or as a vector a[i]:
 //

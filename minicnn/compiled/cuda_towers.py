@@ -9,7 +9,8 @@ import numpy as np
 from minicnn.backend import kernels
 from minicnn.compiled.cuda import CudaForm, Launches, Left
 from minicnn.compiled.tower_steps import THREADS
-from minicnn.compiled.towers import Call, Tower, plan, source
+from minicnn.compiled.tower_text import source
+from minicnn.compiled.towers import Call, Tower, plan
 
 log = logging.getLogger("minicnn")
 

@@ -38,6 +38,10 @@ MOST_READ = 2**22
 float32 pass through a large GPU's second-level cache in the time that two or three small kernels take to start."""
 
 
+NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
+"""Arguments that ``gradient_sum.cu`` and ``step_end.cuh`` write."""
+
+
 class Step:
     """Of a primitive with these arguments, by name.
 
@@ -136,12 +140,9 @@ class ConvolutionWeightGradient(Step):
         maps, self.height, width, _ = self.d.shape
         self.rows, self.work = len(self.connections.pairs) * kh, width * kw
         self.sums, self.near = self.rows * kw + maps, {"x": (ph, pw, 0), "d": (0, 0, 0)}
-        biases = np.arange(self.rows * kw, self.sums)
-        self.targets, self.tables = [(self.dweights, np.arange(self.rows * kw)), (self.dbias, biases)], self.pairs()
+        self.targets = [(self.dweights, np.arange(self.rows * kw)), (self.dbias, np.arange(self.rows * kw, self.sums))]
+        self.tables = np.array(self.connections.pairs).T
         self.constants = f"{kh}, {kw}, {ph}, {pw}, {len(self.connections.pairs)}"
-
-    def pairs(self):
-        return np.array(self.connections.pairs).T
 
     def text(self, at):
         return (f"convolution_weight_gradient<{self.constants}, {self.slices}, {self.first}>({at.d}, "
@@ -316,6 +317,10 @@ def address(a):
     if a is None:
         return None
     return a.data.ptr if hasattr(a.data, "ptr") else a.ctypes.data
+
+
+def is_array(a):
+    return hasattr(a, "dtype") and hasattr(a, "shape")
 
 
 def squash(constants):

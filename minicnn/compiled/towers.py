@@ -3,19 +3,28 @@
 ``plan`` finds them by a general rule. A primitive that needs nothing but its own sample, and parameters that every
 block can read by itself, may stand in a tower; a run of two or more of them is one, and where what it keeps in shared
 memory does not fit, its halves may be. Gradients of weights that stand between are put off to the end, for nobody waits
-for them; in a tower, those of all convolutions are computed side by side. ``Tower`` lays out the shared memory and
-writes the kernel: a list of calls of the functions in kernels/cuda/tower_*.cuh.
+for them; in a tower, those of all convolutions are computed side by side. ``Tower`` lays out the shared memory;
+tower_text.py writes the kernel.
 """
 
 import inspect
-import itertools
-from types import SimpleNamespace
 
 import numpy as np
 
 from minicnn.compiled import primitives
-from minicnn.compiled.tower_memory import Buffer, Kept, Scratch, lay_out, shape_of
-from minicnn.compiled.tower_steps import ALONE, HELD, SMALL, THREADS, WARPS, address, share_threads, step
+from minicnn.compiled.tower_memory import Buffer, Kept, Scratch, lay_out
+from minicnn.compiled.tower_steps import (
+    ALONE,
+    HELD,
+    NOT_IN_A_KERNEL,
+    SMALL,
+    WARPS,
+    address,
+    is_array,
+    share_threads,
+    step,
+)
+from minicnn.compiled.tower_text import TowerText
 
 OF_A_SAMPLE = ("x", "d", "y", "z", "dx", "labels", "winner")
 """Arguments of primitives whose last axis is the batch."""
@@ -27,17 +36,8 @@ WRITTEN = {
 }  # fmt: skip
 """Those of them that a primitive writes; any other writes dx, if anything."""
 
-HEADERS = (
-    "common", "squash", "activations", "largest", "criteria", "tower", "tower_maps", "tower_convolution", "tower_dense",
-)  # fmt: skip
-
-NOT_IN_A_KERNEL = "dweights", "dbias", "dcoefficient", "result"
-"""Arguments that ``gradient_sum.cu`` and ``step_end.cuh`` write."""
-
 COUNTER = 2
 """Elements of shared memory, 8 bytes or more, where it is counted what has been sent there."""
-
-TYPES = {"|u1": "unsigned char", "<i4": "int", "<i8": "offset", "<f4": "real", "<f8": "real"}
 
 
 class Call:
@@ -100,7 +100,7 @@ def plan(calls, memory):
 
 
 class Tower:
-    """A run of calls as one kernel, ``name``; ``bytes`` of shared memory, and ``text()`` when the plan is made."""
+    """A run of calls as one kernel, ``name``; ``bytes`` of shared memory, and its ``text()`` when the plan is made."""
 
     def __init__(self, run, calls):
         self.calls = sorted(run, key=lambda call: not call.step.waited_for)
@@ -135,6 +135,22 @@ class Tower:
                 del self.kept[place]
         self._lay_out()
 
+    def in_registers(self):
+        """{step: the first step of those that share its weights in registers}, where they, or all that are not kept, go
+        there: on their way while the step before computes, and, where a block has the registers to itself, held."""
+        found, held = {}, 0
+        for number, call in enumerate(self.calls):
+            place = address(call.named.get("weights"))
+            if self.steps[number].ahead is None or place in self.buffers:
+                continue
+            size = self.steps[number].in_registers(self.kept[place].rows if place in self.kept else 0)
+            first = next((n for n in found if address(self.calls[n].named["weights"]) == place), number)
+            if size and first == number:
+                found[number] = number
+            elif size and held + size <= HELD and self.samples <= ALONE:
+                found[number], held = first, held + size
+        return found
+
     # ------------------------------------------------------------------------------------------ shared memory
 
     def _find_buffers(self):
@@ -148,7 +164,7 @@ class Tower:
         for number, call in enumerate(self.calls):
             read = call.read()
             for name, a in call.named.items():
-                if not _is_array(a) or a.dtype != real:
+                if not is_array(a) or a.dtype != real:
                     continue
                 place, frame, is_batch = address(a), self.steps[number].near.get(name), name in call.samples
                 early = not is_batch and name not in NOT_IN_A_KERNEL and a.size <= SMALL
@@ -171,7 +187,7 @@ class Tower:
 
     def _end(self, number):
         """The step before whose end some thread may still be in step ``number``, but for its rest."""
-        while self._goes_on(number):
+        while self.goes_on(number):
             number += 1
         return number
 
@@ -180,7 +196,7 @@ class Tower:
         end = self._end(number)
         return end if self.steps[number].rest is None else self._end(min(end + 1, len(self.steps) - 1))
 
-    def _goes_on(self, number):
+    def goes_on(self, number):
         """Whether a thread goes on from step ``number`` to the next without waiting for the others."""
         return 0 <= number < len(self.steps) - 1 and not self.steps[number].waited_for
 
@@ -199,171 +215,7 @@ class Tower:
             self.scratch[f"counter{kept.reader}"] = Scratch(COUNTER, kept.first, len(self.steps))
         self.bytes = self.itemsize * lay_out([*self.buffers.values(), *self.kept.values(), *self.scratch.values()])
 
-    # -------------------------------------------------------------------------------------------------- text
-
     def text(self):
-        """(the kernel for ``source``, its arguments): arrays, tables as NumPy arrays, floats, and for partial sums and
-        the criterion's results ("sums", step) and "blocks", which whoever launches it has to make."""
-        self.parameters, self.arguments, self.names, self.variables, self.sums = [], [], {}, {}, {}
-        self.rows, stages, rests, last = self._rows(), [], [], len(self.calls) - 1
-        for number in range(-1, last + 1):
-            arriving = [kept for kept in self.kept.values() if kept.reader == number + 1]
-            stages += self._stage(number)
-            stages += [f"arrived({self._counter(kept)});" for kept in arriving]
-            if number >= 0 and self.steps[number].rest is not None:
-                rests.append(f"{self.steps[number].rest(self._at(number))};")
-            waits = arriving or self._fetched(number) or not self._goes_on(number)
-            if stages and waits and (rests or number < last):
-                stages += ["__syncthreads();", *rests]
-                rests = []
-        variables = [f"auto {name} = {value};" for value, name in self.variables.items()]
-        body = ["DYNAMIC_SHARED(real, room);", "int n = blockIdx.x;", *variables, *stages]
-        lines = [
-            f'extern "C" __global__ void __launch_bounds__({THREADS}, 1) {self.name}(',
-            *(f"    {p}," for p in self.parameters[:-1]), f"    {self.parameters[-1]})", "{",
-            *(f"    {line}" for line in body), "}", "",
-        ]  # fmt: skip
-        return "\n".join(lines), self.arguments
-
-    def _stage(self, number):
-        """What happens between two barriers: step ``number``, and what the steps before and after it need of memory."""
-        lines = self._leaving(number - 1) if number >= 0 else self._early()
-        lines += [f"copy({self._stored(b)}, {self._near(b)});" for b in self._fetched(number)]
-        lines += [f"{self._near(b)}.clear_frame();" for b in self._begun(number) if b.framed]
-        for kept in self.kept.values():
-            if kept.first == number:
-                weights = self._array("weights", kept.array, kept.reader)
-                lines.append(f"send<{kept.count}>({weights}, {self._near_rows(kept)}, {self._counter(kept)});")
-        if self.rows.get(number + 1) == f"rows{number + 1}":
-            lines.append(f"{self.steps[number + 1].ahead(self._at(number + 1))};")
-        return lines if number < 0 else [*lines, f"{self.steps[number].text(self._at(number))};"]
-
-    def _rows(self):
-        """{step: what its weights are called}, where they, or all that are not kept, are in registers: on their way
-        while the step before computes, or, where a block has them to itself, since an earlier step needed them."""
-        rows, held = {}, 0
-        for number, call in enumerate(self.calls):
-            step, place = self.steps[number], address(call.named.get("weights"))
-            if step.ahead is None or place in self.buffers:
-                continue
-            size = step.in_registers(self.kept[place].rows if place in self.kept else 0)
-            earlier = [n for n in rows if address(self.calls[n].named["weights"]) == place]
-            if size and not earlier:
-                rows[number] = f"rows{number}"
-            elif size and held + size <= HELD and self.samples <= ALONE:
-                rows[number], held = rows[earlier[0]], held + size
-        return rows
-
-    def _fetched(self, number):
-        return [b for b in self._begun(number) if not b.made_here and not b.early]
-
-    def _early(self):
-        """Small parameters and tables: all loads begin before the first is waited for."""
-        early = [b for b in self.buffers.values() if b.early]
-        arrays = [(self._array(b.name, b.array, b.step), b.array.size, f"{self._near(b)}.data") for b in early]
-        if len(self.table):
-            tables = self._parameter("const int*", "tables", "", self.table)
-            arrays.append((tables, self.table.size, self._near_tables()))
-        first = self.steps[0]
-        return [*(f"auto {name}_ = fetch<{size}>({name});" for name, size, _ in arrays),
-                *([f"{first.early(self._at(0))};"] if first.early else []),
-                *(f"{name}_.keep({room});" for name, _, room in arrays)]  # fmt: skip
-
-    def _near_tables(self):
-        return self._variable(f"(int*)(room + {self.scratch['tables'].offset})", "near_tables")
-
-    def _begun(self, number):
-        return [buffer for buffer in self.buffers.values() if buffer.first == number]
-
-    def _leaving(self, number):
-        """What step ``number`` has made for others, too."""
-        return [f"copy({self._near(b)}, {self._stored(b)});" for b in self._begun(number) if b.left]
-
-    def _at(self, number):
-        """Of step ``number``: the C++ expression of every argument, and of what else its call may name."""
-        call, expressions = self.calls[number], {}
-        for name, a in call.named.items():
-            if not _is_array(a):
-                expressions[name] = "nullptr"
-            elif name in call.samples and name != "labels":
-                near = self.buffers.get(address(a))
-                expressions[name] = self._far(name, a, number) if near is None else self._near(near)
-            elif name not in NOT_IN_A_KERNEL:  # a parameter
-                near = self.buffers.get(address(a))
-                expressions[name] = self._array(name, a, number) if near is None else f"{self._near(near)}.data"
-        step, scratch = self.steps[number], self.scratch.get(number)
-        kept = self.kept.get(address(call.named.get("weights")))
-        before = sum(len(a) for s in self.steps[:number] for a in s.tables)
-        starts = itertools.accumulate((len(a) for a in step.tables), initial=before)
-        return SimpleNamespace(
-            **expressions, rows=self.rows.get(number),
-            near_rows=kept.rows if kept else 0, near=self._near_rows(kept) if kept else "nullptr",
-            tables=", ".join(f"{self._near_tables()} + {s}" for s, _ in zip(starts, step.tables)),
-            real=lambda name, value: self._parameter("real", name, number, float(value)),
-            blocks=lambda: self._parameter("double*", "blocks", number, "blocks"),
-            scratch="room" if scratch is None else f"room + {scratch.offset}",
-            sums=step.sums and self._sums(number),
-        )  # fmt: skip
-
-    def _sums(self, number):
-        """Where this block leaves the sums of step ``number``."""
-        if number not in self.sums:
-            self.sums[number] = self._parameter("real*", "sums", number, ("sums", number))
-        return f"{self.sums[number]} + (offset)n * {self.steps[number].sums}"
-
-    def _near(self, buffer):
-        return self._variable(f"{buffer.type}{{room + {buffer.offset}}}", f"near_{buffer.name}{buffer.step}")
-
-    def _near_rows(self, kept):
-        return self._variable(f"room + {kept.offset}", f"near_weights{kept.reader}")
-
-    def _counter(self, kept):
-        name = f"counter{kept.reader}"
-        return self._variable(f"(Counter*)(room + {self.scratch[name].offset})", name)
-
-    def _stored(self, buffer):
-        """Where an array that also lies in shared memory lies in global memory."""
-        return self._far(buffer.name, buffer.array, buffer.step, buffer.is_batch)
-
-    def _far(self, name, a, number, is_batch=True):
-        """This block's sample of a batch's array in global memory, or all of a parameter's."""
-        array, place = self._array(name, a, number), address(a)
-        shape = ", ".join(map(str, shape_of(a) if is_batch else (a.size, 1, 1)))
-        if not is_batch:
-            text = f"sample<{shape}>({array}, 0)"
-        elif place in self.shared_with or place not in self.read_anywhere:
-            text = f"column<{shape}>({array}, n, gridDim.x)"
-        else:
-            text = f"sample<{shape}>({array}, n)"
-        return self._variable(text, f"far_{array}")
-
-    def _array(self, name, a, number):
-        place = address(a)
-        if place not in self.names:
-            kind = TYPES[a.dtype.str]
-            written = any(place in call.written() for call in self.calls)
-            self.names[place] = self._parameter(f"{kind}*" if written else f"const {kind}*", name, number, a)
-        return self.names[place]
-
-    def _parameter(self, kind, name, number, argument):
-        """A parameter of the kernel, called after the first step that names it: x0 is step 0's x. No array is named
-        twice, so no two of them overlap."""
-        restrict = "__restrict__ " if kind.endswith("*") else ""
-        self.parameters.append(f"{kind} {restrict}{name}{number}")
-        self.arguments.append(argument)
-        return f"{name}{number}"
-
-    def _variable(self, value, name):
-        while value not in self.variables and name in self.variables.values():
-            name += "_"  # the same array in another shape
-        return self.variables.setdefault(value, name)
-
-
-def source(texts):
-    """Kernels as one file of CUDA C++."""
-    headers = (f'#include "{header}.cuh"' for header in HEADERS)
-    return "\n".join((f"const int THREADS = {THREADS};", *headers, "", *texts))
-
-
-def _is_array(a):
-    return hasattr(a, "dtype") and hasattr(a, "shape")
+        """(The kernel for ``tower_text.source``, its arguments): arrays, tables as NumPy arrays, floats, and for
+        partial sums and the criterion's results ("sums", step) and "blocks", which whoever launches it has to make."""
+        return TowerText(self).write()

@@ -79,9 +79,9 @@ class Block:
 
     arguments: a scalar of NumPy for each parameter, arrays as addresses in ``memory``, the bytes of the device;
     dynamic: bytes of shared memory that the launch asks for; bandwidth: bytes a cycle that the copy engine gets from
-    global memory. ``run()`` runs it to the end; then ``counts`` has the
-    instructions by kind, in warps, and what they moved, ``cycles`` the time of the slowest warp, and ``stages`` both,
-    (cycles, counts), for each stretch between barriers; there, "issue" is what the busiest of SCHEDULERS starts.
+    global memory. ``run()`` runs it to the end; then ``counts`` has the instructions by kind, in warps, and what they
+    moved, ``cycles`` the time of the slowest warp, and ``stages`` both, (cycles, counts), for each stretch between
+    barriers; there, "issue" is what the busiest of SCHEDULERS starts.
     """
 
     def __init__(self, kernel, arguments, memory, grid, block, index=(0, 0, 0), dynamic=0, bandwidth=64):

@@ -11,7 +11,7 @@ from primitive_cases import SQUASH, Draw
 
 import minicnn as mc
 from minicnn.backend import kernels
-from minicnn.compiled import primitives, towers
+from minicnn.compiled import primitives, tower_text, towers
 from minicnn.compiled.cuda import CudaForm
 from minicnn.compiled.cuda_towers import BoundTower, TowerForm
 from minicnn.compiled.primitives import Window
@@ -67,7 +67,7 @@ def tower_cases(dtype):
     """({case: kernel's text}, all of them as one source): compiled together they take seconds, one by one minutes."""
     made = {case: tower_of(case, arguments(Draw(0, dtype))) for case, (_, arguments) in CASES.items()}
     texts = {case: tower.text()[0] for case, tower in made.items() if tower is not None}
-    return texts, kernels.Written(towers.source(texts.values()))
+    return texts, kernels.Written(tower_text.source(texts.values()))
 
 
 def computed_in_a_tower(backend, case, dtype):

@@ -14,7 +14,7 @@ from quick import rest_slow
 from recorded import HOPPER, calls, lenet_units
 
 import minicnn as mc
-from minicnn.compiled import cuda_towers, primitives, towers
+from minicnn.compiled import cuda_towers, primitives, tower_text
 from minicnn.compiled.cuda_towers import TowerForm
 from minicnn.compiled.graph import GraphSteps
 from minicnn.compiled.plain import PlainForm
@@ -280,7 +280,7 @@ def test_weights_that_are_kept_are_the_same_weights(device, monkeypatch, make, l
 
 def test_weights_that_are_on_their_way_are_waited_for(device, monkeypatch):
     expected, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
-    source = towers.source
+    source = tower_text.source
     without = functools.partial(re.sub, r"arrived\(.*;\n", "\n")
     monkeypatch.setattr(cuda_towers, "source", lambda texts: source(map(without, texts)))
     got, _ = gradients(device, high, mc.losses.CrossEntropyLoss(), 2, 2)
@@ -315,7 +315,7 @@ def test_more_shared_memory_than_every_gpu_has_is_asked_for(device):
 
 @pytest.mark.slow
 def test_a_missing_barrier_in_a_tower_is_a_race(device, monkeypatch):
-    source = towers.source
+    source = tower_text.source
     for number in range(4):
 
         def without_one(texts, number=number):
