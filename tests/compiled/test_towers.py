@@ -247,6 +247,17 @@ def test_a_step_with_towers_is_the_step_of_the_plain_primitives(device, monkeypa
         np.testing.assert_array_equal(again, got, err_msg="threads race")
 
 
+@pytest.mark.parametrize("maps, kernel", [(1, 4), (1, 5)])
+def test_many_columns_are_in_registers_at_once(device, maps, kernel):
+    """625 in ones and 576 in fours, which float32 has room for."""
+    make = wide(maps, kernel, 12)
+    expected, _ = gradients(device, make, mc.losses.CrossEntropyLoss(), 2, 2, numpy=True)
+    got, _ = gradients(device, make, mc.losses.CrossEntropyLoss(), 2, 2, "float32")
+    (tower, *_) = plan(calls(make(dtype="float32"), mc.losses.CrossEntropyLoss()), HOPPER)[0]
+    assert len(tower.in_registers()) > 1
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
 def high(rng=0, dtype="float32", backend="numpy"):
     """A fully connected layer of more rows than a block has at a time, and not as many as its warps share evenly."""
     how = {"rng": np.random.default_rng(rng), "dtype": dtype}
